@@ -1,0 +1,372 @@
+"""Every message of the house, and the inbox of every actor.
+
+Commands are imperative (`PollNode`), events past tense (`ReadingTaken`), questions answer a typed value
+(`AreYouReady`). Expected failure is an event with a countable reason, never an exception.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Generic, TypeAlias, TypeVar
+
+from orch.messages.base import Message
+from orch.model.alerts import Alert
+from orch.model.board import Kpis
+from orch.model.books import Books
+from orch.model.fleet import Snapshot
+from orch.model.money import Entry, Price
+from orch.model.moves import Guards, Reallocation, StepRecord, Trigger
+from orch.model.plans import Decision, Opportunity, Plan
+from orch.model.problems import Answer
+from orch.model.readings import Failure, Reading
+from orch.model.resources import Resources
+from orch.model.wire import NoReply, Reply
+
+A = TypeVar("A")
+
+
+class Ask(Message, Generic[A]):
+    """A question whose answer is an `A`."""
+
+
+# -- questions -------------------------------------------------------------------------------------------
+
+
+class AreYouReady(Ask[bool]):
+    """Answered True once everything sent before it has been handled."""
+
+
+class HowMuchWork(Ask[dict[str, int]]):
+    """An actor's counters."""
+
+
+# -- commands --------------------------------------------------------------------------------------------
+
+
+class PollAll(Message):
+    """Timer to coordinator: a poll tick is due."""
+
+    tick: int
+    due_at: datetime
+
+
+class PollNode(Message):
+    """Coordinator to adapter: ask your node whatever is due."""
+
+    tick: int
+    due_at: datetime
+
+
+class WakeUp(Message):
+    """An adapter's timer to itself: go on with the task of this id."""
+
+    task: str
+
+
+class Answered(Message):
+    """Transport to whoever asked: the reply, or why there is none. `key` is the asker's own."""
+
+    key: str
+    reply: Reply | NoReply
+
+
+class ReadBack(Message):
+    """Reallocation to adapter: read the real limits of your node now."""
+
+    reallocation_id: str
+    token: str
+
+
+class ApplyAllocation(Message):
+    """Reallocation to adapter: set these limits (unnamed resources stay as they are)."""
+
+    reallocation_id: str
+    token: str
+    goal: Resources
+
+
+class Analyze(Message):
+    """Timer to optimizer: look for opportunities."""
+
+    due_at: datetime
+
+
+class Decide(Message):
+    """Timer to optimizer: decide whether to move."""
+
+    due_at: datetime
+
+
+class SolverAnswered(Message):
+    """Solver process to optimizer."""
+
+    job: str
+    answer: Answer
+
+
+class ExecuteReallocation(Message):
+    """Optimizer, or a person, to reallocation: carry out this plan."""
+
+    plan: Plan
+    trigger: Trigger
+
+
+class RollBackReallocation(Message):
+    """A person to reallocation: put back what this settled move changed (a new reallocation)."""
+
+    reallocation_id: str
+
+
+class ContinueSaga(Message):
+    """Reallocation's timer to itself. `token` names the wait it belongs to; stale ones are ignored."""
+
+    reallocation_id: str
+    token: str
+
+
+class FetchPrices(Message):
+    """Timer to pricing."""
+
+    due_at: datetime
+
+
+class RestoreBooks(Message):
+    """Coordinator to recorder: commit what you hold, then tell me the books as stored."""
+
+    reply_to: str
+
+
+class RecordTick(Message):
+    """Coordinator to recorder: one tick's snapshot and ledger entries; acknowledged after commit."""
+
+    sequence: int
+    snapshot: Snapshot
+    entries: tuple[Entry, ...]
+
+
+class RecordBoard(Message):
+    """Monitor to recorder: the latest board (one row), and KPIs once an hour."""
+
+    taken_at: datetime
+    body: bytes
+    kpis: Kpis | None = None
+
+
+class CommitBatch(Message):
+    """Timer or coordinator to recorder: commit what is open."""
+
+
+class TidyStore(Message):
+    """Timer to recorder: roll up closed hours, forget raw rows past retention, checkpoint."""
+
+    due_at: datetime
+
+
+# -- events ----------------------------------------------------------------------------------------------
+
+
+class ReadingTaken(Message):
+    """Adapter to coordinator."""
+
+    reading: Reading
+
+
+class PollFailed(Message):
+    """Adapter to coordinator: an endpoint gave no usable answer; the last figures stand and grow older."""
+
+    node: str
+    failure: Failure
+
+
+class AllocationApplied(Message):
+    """Adapter to reallocation: the lever was pulled; not yet read back."""
+
+    reallocation_id: str
+    token: str
+    node: str
+
+
+class AllocationRefused(Message):
+    """Adapter to reallocation: the lever was not pulled, or failed, and why."""
+
+    reallocation_id: str
+    token: str
+    node: str
+    sentence: str
+    retryable: bool
+
+
+class AllocationRead(Message):
+    """Adapter to reallocation: the limits as the system states them. `connected` is the node's health."""
+
+    reallocation_id: str
+    token: str
+    node: str
+    allocation: Resources
+    committed: Resources
+    connected: bool
+
+
+class SnapshotPublished(Message):
+    """Coordinator to optimizer, reallocation, monitor: at every poll tick."""
+
+    snapshot: Snapshot
+
+
+class OpportunitiesFound(Message):
+    """Optimizer to monitor."""
+
+    found_at: datetime
+    opportunities: tuple[Opportunity, ...]
+
+
+class DecisionMade(Message):
+    """Optimizer to monitor and recorder: at every decide tick."""
+
+    decision: Decision
+    plan: Plan | None
+    next_decision_at: datetime
+    next_reallocation_at: datetime | None
+
+
+class GuardsChanged(Message):
+    """Reallocation to optimizer and monitor: holds, move budget, what is running."""
+
+    guards: Guards
+
+
+class ReallocationChanged(Message):
+    """Reallocation to monitor and recorder: a saga's public record has changed."""
+
+    reallocation: Reallocation
+    step: StepRecord | None = None
+
+
+class PricesAccepted(Message):
+    """Pricing to coordinator and recorder: the last accepted prices, all of them."""
+
+    prices: tuple[Price, ...]
+    failures: tuple[Failure, ...] = ()
+
+
+class TickRecorded(Message):
+    """Recorder to coordinator: everything up to this sequence is committed."""
+
+    sequence: int
+
+
+class RecorderStarted(Message):
+    """Recorder to coordinator, at every start: send again what I have not acknowledged."""
+
+
+class BooksRestored(Message):
+    """Recorder to coordinator: the ledger's balances as stored."""
+
+    books: Books
+
+
+class RecordingFailed(Message):
+    """Recorder to monitor: a commit failed and will be tried again."""
+
+    failed_at: datetime
+    sentence: str
+
+
+class AlertRaised(Message):
+    """Monitor to recorder (and notifiers)."""
+
+    alert: Alert
+
+
+class AlertResolved(Message):
+    """Monitor to recorder (and notifiers)."""
+
+    alert: Alert
+
+
+class ActorFailed(Message):
+    """A dying actor to the supervisor."""
+
+    name: str
+    error: str
+
+
+class ActorRestarted(Message):
+    """Supervisor to monitor. `given_up` when the restart budget is spent."""
+
+    name: str
+    error: str
+    restarts: int
+    given_up: bool
+    happened_at: datetime
+
+
+class RestartActor(Message):
+    """Supervisor's timer to itself."""
+
+    name: str
+
+
+# -- inboxes ---------------------------------------------------------------------------------------------
+
+Questions: TypeAlias = AreYouReady | HowMuchWork
+AdapterInbox: TypeAlias = PollNode | Answered | WakeUp | ReadBack | ApplyAllocation | Questions
+CoordinatorInbox: TypeAlias = (
+    PollAll
+    | ReadingTaken
+    | PollFailed
+    | PricesAccepted
+    | BooksRestored
+    | TickRecorded
+    | RecorderStarted
+    | Questions
+)
+OptimizerInbox: TypeAlias = (
+    SnapshotPublished | GuardsChanged | Analyze | Decide | SolverAnswered | ReallocationChanged | Questions
+)
+ReallocationInbox: TypeAlias = (
+    SnapshotPublished
+    | ExecuteReallocation
+    | RollBackReallocation
+    | ContinueSaga
+    | AllocationApplied
+    | AllocationRefused
+    | AllocationRead
+    | Questions
+)
+MonitorInbox: TypeAlias = (
+    SnapshotPublished
+    | OpportunitiesFound
+    | DecisionMade
+    | GuardsChanged
+    | ReallocationChanged
+    | RecordingFailed
+    | ActorRestarted
+    | Questions
+)
+RecorderInbox: TypeAlias = (
+    RestoreBooks
+    | RecordTick
+    | RecordBoard
+    | DecisionMade
+    | ReallocationChanged
+    | PricesAccepted
+    | AlertRaised
+    | AlertResolved
+    | CommitBatch
+    | TidyStore
+    | Questions
+)
+PricingInbox: TypeAlias = FetchPrices | Answered | Questions
+SupervisorInbox: TypeAlias = ActorFailed | RestartActor | Questions
+GatewayInbox: TypeAlias = Questions
+AnyMessage: TypeAlias = (
+    AdapterInbox
+    | CoordinatorInbox
+    | OptimizerInbox
+    | ReallocationInbox
+    | MonitorInbox
+    | RecorderInbox
+    | PricingInbox
+    | SupervisorInbox
+)

@@ -1,0 +1,57 @@
+"""The ledger's balances: what is needed to book the next difference, and nothing more.
+
+Kept by the coordinator, rebuilt from the ledger table at every start (`store`), advanced by `earnings.ledger`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from orch.model.base import Value
+from orch.model.money import EntryKind, Evidence
+
+
+class Balance(Value):
+    """What is booked of one stream, kind and evidence.
+
+    `amount` is the whole booked amount in the native unit, `unpriced` the part of it without a price,
+    `usd` the USD booked for the rest.
+    """
+
+    node: str
+    stream: str
+    kind: EntryKind
+    evidence: Evidence
+    unit: str
+    amount: Decimal = Decimal(0)
+    unpriced: Decimal = Decimal(0)
+    usd: Decimal = Decimal(0)
+    last_period_end: datetime | None = None
+    entries: int = 0
+
+
+class HourlyIncome(Value):
+    """Income of one node earned in one hour (by period, not by booking), in USD; speculative left out."""
+
+    node: str
+    hour: datetime
+    usd: float
+    evidence: Evidence
+
+
+class HourlyAllocation(Value):
+    """The mean allocation and use of one node in one hour."""
+
+    node: str
+    hour: datetime
+    cpu_allocated: float | None
+    cpu_used: float | None
+
+
+class Books(Value):
+    """All balances, and the last 31 days of income by hour."""
+
+    balances: tuple[Balance, ...] = ()
+    hourly: tuple[HourlyIncome, ...] = ()
+    sequence: int = 0

@@ -1,0 +1,139 @@
+"""Money as the networks count it, and rates as orch states them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal, TypeAlias
+
+from orch.model.base import Value
+
+Evidence: TypeAlias = Literal["settled", "accrued", "estimated", "speculative"]
+EVIDENCE: tuple[Evidence, ...] = ("settled", "accrued", "estimated", "speculative")
+"""Best first. What has no evidence at all is unknown: `None`, never 0."""
+
+EntryKind: TypeAlias = Literal["earned", "held", "released", "paid", "fee", "gas", "penalty", "correction"]
+Semantics: TypeAlias = Literal["cumulative", "per_period", "balance"]
+
+SCALE = Decimal(1).scaleb(-18)
+"""The finest amount kept: one wei. Native amounts, prices and USD are quantised to it."""
+
+
+class Amounts(Value):
+    """How much of a stream rests on which evidence, in its native unit."""
+
+    settled: Decimal = Decimal(0)
+    accrued: Decimal = Decimal(0)
+    estimated: Decimal = Decimal(0)
+    speculative: Decimal = Decimal(0)
+
+    def get(self, evidence: Evidence) -> Decimal:
+        """The amount resting on one kind of evidence."""
+        amount: Decimal = getattr(self, evidence)
+        return amount
+
+    @property
+    def total(self) -> Decimal:
+        """The whole amount."""
+        return self.settled + self.accrued + self.estimated + self.speculative
+
+
+class TrailPoint(Value):
+    """A known earlier value of a running total, for first contact."""
+
+    reached_at: datetime
+    total: Decimal
+
+
+class Accrual(Value):
+    """What a network says a stream of income amounts to, as of a time.
+
+    `stream` is a natural key of the network (satellite and month, agreement, operator, epoch), unique
+    within its node. `amounts` is the running total of the stream, not a difference. `semantics`:
+    `cumulative` only falls by a correction; `per_period` likewise, with the period in `stream`;
+    `balance` falls when it is paid out. `trail` (oldest first, strictly before `as_of`) lets the first
+    booking of a stream be spread over the times it was really earned in.
+    """
+
+    stream: str
+    unit: str
+    amounts: Amounts
+    period_start: datetime
+    as_of: datetime
+    kind: EntryKind = "earned"
+    semantics: Semantics = "cumulative"
+    reference: str = ""
+    final: bool = False
+    trail: tuple[TrailPoint, ...] = ()
+
+
+class Entry(Value):
+    """One line of the ledger; the fields are the table's and the CSV's columns.
+
+    `amount` is signed and in `unit`; `usd` is None when no price was known. Never changed once written.
+    """
+
+    entry_id: str
+    booked_at: datetime
+    period_start: datetime
+    period_end: datetime
+    host: str
+    node: str
+    protocol: str
+    stream: str
+    kind: EntryKind
+    amount: Decimal
+    unit: str
+    usd_price: Decimal | None
+    usd_price_source: str | None
+    usd_price_at: datetime | None
+    usd: Decimal | None
+    evidence: Evidence
+    reference: str
+    emulated: bool
+
+
+class Price(Value):
+    """USD per one unit of a token, as a source states it."""
+
+    token: str
+    usd: Decimal
+    source: str
+    observed_at: datetime
+    fetched_at: datetime
+
+
+PriceState: TypeAlias = Literal["fresh", "stale", "unknown"]
+
+
+class PriceNow(Value):
+    """A price as it stands at some time; `price` is None when unknown."""
+
+    token: str
+    state: PriceState
+    price: Price | None
+    age_s: float | None
+
+
+class Rate(Value):
+    """USD per hour before running costs, as an interval, and its mean after them.
+
+    `low <= mean <= high` is a 90 % interval; `net_mean` is None when the costs are unknown. `window_s` is
+    the time the figure was observed over; `age_s` the age of its newest evidence when it was stated.
+    """
+
+    low: float
+    mean: float
+    high: float
+    net_mean: float | None
+    evidence: Evidence
+    window_s: float
+    age_s: float
+
+
+class EarnedUsd(Value):
+    """Income so far by evidence; speculative never counts."""
+
+    settled: Decimal = Decimal(0)
+    accrued: Decimal = Decimal(0)
+    estimated: Decimal = Decimal(0)

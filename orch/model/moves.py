@@ -1,0 +1,142 @@
+"""Reallocations: a saga's public record, its steps, and the lines of its journal."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from orch.model.base import Value
+from orch.model.money import Rate
+from orch.model.plans import Blocker, Code
+from orch.model.resources import ResourceName, Resources
+
+SagaState: TypeAlias = Literal[
+    "proposed",
+    "approved",
+    "preflight",
+    "applying",
+    "verifying",
+    "settled",
+    "refused",
+    "rolling_back",
+    "rolled_back",
+    "stuck",
+]
+TERMINAL: frozenset[SagaState] = frozenset({"settled", "refused", "rolled_back", "stuck"})
+Trigger: TypeAlias = Literal["auto", "approved", "manual"]
+MoneyVerdict: TypeAlias = Literal["pending", "paid", "lost", "inconclusive"]
+
+
+class Change(Value):
+    """One resource of one node, before, after, and as read back from the system."""
+
+    node: str
+    resource: ResourceName
+    from_value: float | None = msgspec.field(name="from")
+    to_value: float | None = msgspec.field(name="to")
+    read_back: float | None
+
+
+class Reallocation(Value):
+    """A move as shown to the world (surfaces: REALLOCATION)."""
+
+    id: str
+    plan_id: str | None
+    decision_id: str | None
+    state: SagaState
+    trigger: Trigger
+    started_at: datetime
+    ended_at: datetime | None
+    changes: tuple[Change, ...]
+    reasons: tuple[Code, ...]
+    sentence: str
+    predicted_gain_usd_per_hour: Rate | None
+    cost_usd: Decimal | None
+    realised_gain_usd_per_hour: Rate | None
+    verdict: MoneyVerdict
+    rolled_back_reason: str | None
+
+
+class Step(Value):
+    """One node set to one allocation. `goal` and `undo` name the same resources; others stay untouched.
+
+    `kind` release: no resource grows; grant: no resource shrinks.
+    """
+
+    index: int
+    node: str
+    kind: Literal["release", "grant"]
+    goal: Resources
+    undo: Resources
+
+
+class StepRecord(Value):
+    """A step's outcome for the table `reallocation_steps`."""
+
+    reallocation_id: str
+    step_index: int
+    node: str
+    kind: Literal["release", "grant"]
+    phase: Literal["forward", "backward"]
+    goal: Resources
+    undo: Resources
+    started_at: datetime
+    ended_at: datetime | None
+    outcome: Literal["trying", "applied", "verified", "refused", "mismatch", "timeout"]
+    read_back: Resources | None
+    sentence: str
+
+
+class JournalRecord(Value):
+    """One line of `journal.jsonl`. `body` is set on `opened` only; a line says what is about to happen."""
+
+    sequence: int
+    written_at: datetime
+    reallocation_id: str
+    event: Literal[
+        "opened",
+        "state",
+        "step_trying",
+        "step_verified",
+        "step_failed",
+        "undo_trying",
+        "undo_verified",
+        "undo_failed",
+        "closed",
+    ]
+    state: SagaState
+    step_index: int | None = None
+    read_back: Resources | None = None
+    sentence: str = ""
+    record: Reallocation | None = None
+    steps: tuple[Step, ...] = ()
+
+
+class Hold(Value):
+    """A node that may not be moved before `until`."""
+
+    node: str
+    until: datetime
+    sentence: str
+
+
+class Guards(Value):
+    """What the journal allows at a time: the reallocation actor's word to the optimizer."""
+
+    holds: tuple[Hold, ...] = ()
+    moves_in_last_hour: int = 0
+    max_moves_per_hour: int = 2
+    next_slot_at: datetime | None = None
+    running: str | None = None
+    stuck: str | None = None
+    frozen_until: datetime | None = None
+
+
+class CanReallocate(Value):
+    """Whether a move may be made now, and what stands in its way."""
+
+    allowed: bool
+    blockers: tuple[Blocker, ...] = ()

@@ -1,0 +1,98 @@
+"""The planning problem as numbers, and a solver's answer.
+
+Maximise, over allocations x[n, r] of one host,
+
+    horizon_h * sum_n on[n] * (base[n] + sum_k worth[n, k] * level[n, k])
+      - sum_n change_usd[n] * (x[n] != present[n])
+      - sum_n,r unit_usd[n, r] * |x[n, r] - present[n, r]|
+
+subject to   x[n] >= on[n] * floor[n] + sum_k takes[n, k] * level[n, k],   0 <= level[n, k] <= on[n] * width[n, k],
+             x[n, r] <= on[n] * cap[n, r],   sum_n x[n, r] <= capacity[r],   x[n] == present[n] where locked,
+             on[n] == 1 unless may_stop[n] (and present is then whatever it is), at most max_changes nodes changed,
+             x[n, r] a whole number of steps above floor where step is given.
+
+Resources of which a node's `present` is unknown are not planned for that node: it keeps what it has, and
+`capacity` must have been reduced by whatever it may use.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from orch.model.base import Value
+from orch.model.resources import Resources
+
+Status: TypeAlias = Literal["optimal", "feasible", "infeasible", "out_of_time"]
+
+
+class Activity(Value):
+    """One way to earn with more: up to `width` units, each taking `takes`, each worth USD per hour.
+
+    Segments of one concave curve are activities with the same `takes` and falling worth; a bundle takes
+    several resources in fixed proportion. `low`/`high` bound the mean worth (90 %).
+    """
+
+    takes: Resources
+    width: float
+    usd_per_hour: float
+    low: float
+    high: float
+
+
+class ProblemNode(Value):
+    """One node of a problem; amounts in the resources' own units, money in USD."""
+
+    name: str
+    present: Resources
+    floor: Resources
+    cap: Resources
+    activities: tuple[Activity, ...] = ()
+    base_usd_per_hour: float = 0.0
+    step: Resources = Resources()
+    may_stop: bool = False
+    locked: bool = False
+    locked_by: tuple[str, ...] = ()
+    change_usd: float = 0.0
+    unit_usd: Resources = Resources()
+
+
+class Problem(Value):
+    """One host's problem. `capacity` is what may be given out: the host's less its reserve."""
+
+    host: str
+    capacity: Resources
+    nodes: tuple[ProblemNode, ...]
+    horizon_h: float
+    max_changes: int | None = None
+
+
+class Budget(Value):
+    """How long a solver may take, in real seconds."""
+
+    seconds: float = 1.0
+
+
+class Share(Value):
+    """The allocation an answer gives to one node."""
+
+    node: str
+    allocation: Resources
+
+
+class Answer(Value):
+    """What a solver found. `objective_usd` and `bound_usd` are over the horizon, as in the problem.
+
+    `dual_prices` is what one more unit of a resource would add, in USD per hour. `reason` says why a
+    problem is infeasible, or why there is no better status.
+    """
+
+    solver: str
+    status: Status
+    shares: tuple[Share, ...]
+    objective_usd: float | None
+    bound_usd: float | None
+    gap_pct: float | None
+    dual_prices: Resources
+    seconds: float
+    seed: int
+    reason: str = ""

@@ -1,0 +1,78 @@
+"""Questions to the outside world and their answers, as plain values.
+
+A node, a lever and a price source are all asked through the `Transport` port with one of these, so that
+the same code runs against the network, the emulator and virtual time.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+from orch.model.base import Value
+from orch.model.readings import Reason
+
+Lane: TypeAlias = Literal["fast", "slow", "lever"]
+
+
+class Secret(Value):
+    """A secret that never prints."""
+
+    value: str
+
+    def __repr__(self) -> str:
+        """Stars."""
+        return "Secret(***)"
+
+
+class HttpRequest(Value, tag="http"):
+    """One HTTP exchange. `secret_headers` are sent and never shown; `json_only` refuses other content types."""
+
+    url: str
+    method: Literal["GET", "POST", "PUT"] = "GET"
+    headers: tuple[tuple[str, str], ...] = ()
+    secret_headers: tuple[tuple[str, Secret], ...] = ()
+    body: bytes | None = None
+    deadline_s: float = 10.0
+    max_bytes: int = 4_000_000
+    json_only: bool = True
+
+
+class FileRead(Value, tag="file"):
+    """Read one local file."""
+
+    path: str
+    deadline_s: float = 5.0
+    max_bytes: int = 4_000_000
+
+
+Request: TypeAlias = HttpRequest | FileRead
+
+
+class Reply(Value, tag="reply"):
+    """An answer that came whole, in time and within limits. 4xx and 5xx come as `NoReply`."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    received_at: datetime
+    elapsed_s: float
+
+    def header(self, name: str) -> str | None:
+        """A header by its name in any case."""
+        wanted = name.lower()
+        return next((value for key, value in self.headers if key.lower() == wanted), None)
+
+
+class NoReply(Value, tag="no_reply"):
+    """No usable answer. `status` and `body` (cut to 2 kB) are given where there was an HTTP answer."""
+
+    reason: Reason
+    sentence: str
+    retryable: bool
+    failed_at: datetime
+    elapsed_s: float
+    status: int | None = None
+    body: bytes = b""
+    retry_after_s: float | None = None
+    headers: tuple[tuple[str, str], ...] = ()
