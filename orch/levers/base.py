@@ -23,10 +23,11 @@ Task: TypeAlias = Generator[Request, Reply | NoReply, T]
 
 
 class LeverReading(Value):
-    """The limits as the system states them."""
+    """The limits as the system states them, and what the node uses within them where the system counts it."""
 
     allocation: Resources
     committed: Resources = Resources()
+    used: Resources = Resources()
 
 
 class CostPrior(Value):

@@ -32,21 +32,17 @@ class Balance(Value):
 
 
 class HourlyIncome(Value):
-    """Income of one node earned in one hour (by period, not by booking), in USD; speculative left out."""
+    """Income of one node earned in one hour (by period, not by booking); speculative left out.
+
+    `amount` is in the native `unit`, `usd` at the prices it was booked with.
+    """
 
     node: str
     hour: datetime
     usd: float
     evidence: Evidence
-
-
-class HourlyAllocation(Value):
-    """The mean allocation and use of one node in one hour."""
-
-    node: str
-    hour: datetime
-    cpu_allocated: float | None
-    cpu_used: float | None
+    unit: str = "USD"
+    amount: float = 0.0
 
 
 class Books(Value):

@@ -52,7 +52,9 @@ class Accrual(Value):
     within its node. `amounts` is the running total of the stream, not a difference. `semantics`:
     `cumulative` only falls by a correction; `per_period` likewise, with the period in `stream`;
     `balance` falls when it is paid out. `trail` (oldest first, strictly before `as_of`) lets the first
-    booking of a stream be spread over the times it was really earned in.
+    booking of a stream be spread over the times it was really earned in. `period_end` is set once the
+    stream can no longer grow by new work (the month is over, the agreement has ended): what still changes
+    is a correction of that period, not new income.
     """
 
     stream: str
@@ -64,6 +66,7 @@ class Accrual(Value):
     semantics: Semantics = "cumulative"
     reference: str = ""
     final: bool = False
+    period_end: datetime | None = None
     trail: tuple[TrailPoint, ...] = ()
 
 
