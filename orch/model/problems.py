@@ -6,13 +6,16 @@ Maximise, over allocations x[n, r] of one host,
       - sum_n change_usd[n] * (x[n] != present[n])
       - sum_n,r unit_usd[n, r] * |x[n, r] - present[n, r]|
 
-subject to   x[n] >= on[n] * floor[n] + sum_k takes[n, k] * level[n, k],   0 <= level[n, k] <= on[n] * width[n, k],
+subject to   x[n] >= on[n] * floor[n],   x[n] >= on[n] * need[n] + sum_k takes[n, k] * level[n, k],
+             0 <= level[n, k] <= on[n] * width[n, k],
              x[n, r] <= on[n] * cap[n, r],   sum_n x[n, r] <= capacity[r],   x[n] == present[n] where locked,
              on[n] == 1 unless may_stop[n] (and present is then whatever it is), at most max_changes nodes changed,
-             x[n, r] a whole number of steps above floor where step is given.
+             x[n, r] == on[n] * present[n, r], or a whole number of steps above floor, where step is given.
 
-Resources of which a node's `present` is unknown are not planned for that node: it keeps what it has, and
-`capacity` must have been reduced by whatever it may use.
+An unknown floor is 0, an unknown cap is the capacity, an unknown need is the floor. Resources of which a node's
+`present` is unknown are not planned for that node: it keeps what it has, `capacity` must have been reduced by
+whatever it may use, and what its activities take of them does not count. Where a resource's `capacity` is
+unknown, every node keeps its present amount of it.
 """
 
 from __future__ import annotations
@@ -40,7 +43,11 @@ class Activity(Value):
 
 
 class ProblemNode(Value):
-    """One node of a problem; amounts in the resources' own units, money in USD."""
+    """One node of a problem; amounts in the resources' own units, money in USD.
+
+    `base_low_usd_per_hour` and `base_high_usd_per_hour` bound the mean base (90 %); None: not known apart from it.
+    `need` is where the activities begin, when that is not the floor.
+    """
 
     name: str
     present: Resources
@@ -54,6 +61,9 @@ class ProblemNode(Value):
     locked_by: tuple[str, ...] = ()
     change_usd: float = 0.0
     unit_usd: Resources = Resources()
+    need: Resources = Resources()
+    base_low_usd_per_hour: float | None = None
+    base_high_usd_per_hour: float | None = None
 
 
 class Problem(Value):
