@@ -1,0 +1,142 @@
+"""One node appraised: its rate now, what more would bring, and how its allocation has changed.
+
+After a change of a dial the history before it speaks of another allocation. Until the protocol's own window
+has passed again, the rate is what was earned before, scaled along the curve, and marked `estimated`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from orch.earnings.costs import RunningCosts, node_cost
+from orch.earnings.rates import Interval, from_pace, mean_income, smooth, to_rate
+from orch.earnings.worth import learn_worth, scale_to_new_dial
+from orch.model.base import Value
+from orch.model.fleet import Worth
+from orch.model.money import EVIDENCE, Evidence, Rate
+from orch.model.resources import close
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from orch.earnings.accounts import Income
+    from orch.model.money import Amounts, PriceNow
+    from orch.model.readings import Outlook, Reading
+
+
+class Regime(Value):
+    """The present setting of a node's dial, since when, and what the setting before it earned."""
+
+    dial: float
+    since: datetime | None = None
+    dial_before: float | None = None
+    before: Interval | None = None
+
+
+class Appraisal(Value):
+    """What is known of a node's money at one time."""
+
+    rate: Rate | None = None
+    worth: Worth | None = None
+    regime: Regime | None = None
+    appraised_at: datetime
+
+
+def appraise(
+    reading: Reading,
+    income: Income,
+    prices: Mapping[str, PriceNow],
+    costs: RunningCosts,
+    before: Appraisal | None,
+    now: datetime,
+    horizon_h: float,
+) -> Appraisal:
+    """Rate and worth of a node; both None while they are unknown (points, no price, history too short)."""
+    outlook = next((each for each in reading.outlooks if each.form == "dial"), None)
+    regime = _regime(reading, income, outlook, before.regime if before else None, now)
+    interval, evidence = _observed(reading, income, outlook, regime)
+    unit = reading.pace.unit if reading.pace is not None else income.unit
+    usd = _usd(unit, prices)
+    if interval is None or usd is None or (reading.speculative and reading.pace is None):
+        return Appraisal(regime=regime, appraised_at=now)
+    cost = node_cost(costs, reading.used.cpu_cores)
+    rate = to_rate(interval, usd, evidence, cost, now)
+    if before is not None and before.rate is not None and before.regime == regime:
+        rate = smooth(before.rate, rate, (now - before.appraised_at).total_seconds())
+    native = reading.outlooks[0].unit if reading.outlooks else unit
+    worth = learn_worth(reading.outlooks, rate, reading.allocation, _usd(native, prices), horizon_h)
+    return Appraisal(rate=rate, worth=worth, regime=regime, appraised_at=now)
+
+
+def older(rate: Rate | None, by_s: float) -> Rate | None:
+    """The same rate, so many seconds later."""
+    return None if rate is None else replace(rate, age_s=rate.age_s + by_s)
+
+
+def _usd(unit: str, prices: Mapping[str, PriceNow]) -> float | None:
+    if unit == "USD":
+        return 1.0
+    known = prices.get(unit)
+    return None if known is None or known.price is None else float(known.price.usd)
+
+
+def _regime(
+    reading: Reading, income: Income, outlook: Outlook | None, before: Regime | None, now: datetime
+) -> Regime | None:
+    if outlook is None or outlook.resource is None:
+        return None
+    dial = reading.allocation.get(outlook.resource)
+    if dial is None:
+        return before
+    if before is None:
+        return Regime(dial=dial)
+    if close(before.dial, dial, 1e-3):
+        return before
+    earned = mean_income(income, reading.window_s, before.since)
+    if earned is None and before.before is not None and before.dial_before is not None:
+        return Regime(dial=dial, since=now, dial_before=before.dial_before, before=before.before)
+    return Regime(dial=dial, since=now, dial_before=before.dial, before=earned)
+
+
+def _observed(
+    reading: Reading, income: Income, outlook: Outlook | None, regime: Regime | None
+) -> tuple[Interval | None, Evidence]:
+    if reading.pace is not None:
+        return from_pace(reading.pace), reading.pace.evidence
+    if regime is None or regime.since is None:
+        return mean_income(income, reading.window_s), _evidence(reading)
+    window = max(reading.window_s, 24 * 3600.0)
+    if income.until is not None and income.until - regime.since >= timedelta(seconds=window):
+        since = mean_income(income, reading.window_s, regime.since)
+        if since is not None:
+            return since, _evidence(reading)
+    if regime.before is None or regime.dial_before is None:
+        return None, "estimated"
+    saturation = outlook.saturation if outlook is not None else None
+    low, mean, high = scale_to_new_dial(saturation, regime.dial_before, regime.dial)
+    known_until = income.until or regime.before.known_until
+    return (
+        Interval(
+            low=regime.before.low * low,
+            mean=regime.before.mean * mean,
+            high=regime.before.high * high,
+            window_s=regime.before.window_s,
+            known_until=known_until,
+        ),
+        "estimated",
+    )
+
+
+def _evidence(reading: Reading) -> Evidence:
+    """The worst evidence that newest income rests on."""
+    newest = max((a for a in reading.accruals if a.kind == "earned"), key=lambda a: a.as_of, default=None)
+    if newest is None:
+        return "estimated"
+    return _worst(newest.amounts)
+
+
+def _worst(amounts: Amounts) -> Evidence:
+    return next((evidence for evidence in reversed(EVIDENCE) if amounts.get(evidence)), "estimated")

@@ -1,0 +1,152 @@
+"""Rates are honest intervals; curves explain what was observed."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orch.earnings.accounts import Income
+from orch.earnings.rates import Interval, add_rates, mean_income, smooth, to_rate
+from orch.earnings.worth import learn_worth, mean_demand, scale_to_new_dial, use_of
+from orch.model.money import Rate
+from orch.model.readings import Outlook
+from orch.model.resources import Resources
+
+T0 = datetime(2026, 11, 1, tzinfo=UTC)
+DAY_S = 24 * 3600.0
+
+
+def income(values: list[float]) -> Income:
+    first = int(T0.timestamp()) // 3600
+    return Income(
+        unit="GLM",
+        native={first + i: v for i, v in enumerate(values) if v},
+        since=T0,
+        until=T0 + timedelta(hours=len(values)),
+    )
+
+
+def rate(mean: float = 1.0, low: float | None = None, high: float | None = None, **rest) -> Rate:
+    known = {"net_mean": None, "evidence": "accrued", "window_s": DAY_S, "age_s": 0.0} | rest
+    return Rate(low=mean if low is None else low, mean=mean, high=mean if high is None else high, **known)
+
+
+def test_steady_income_is_known_exactly():
+    found = mean_income(income([2.0] * 60), DAY_S)
+    assert found is not None
+    assert (found.low, found.mean, found.high) == pytest.approx((2.0, 2.0, 2.0))
+
+
+def test_history_shorter_than_the_window_is_unknown_not_zero():
+    assert mean_income(income([2.0] * 23), DAY_S) is None
+    assert mean_income(Income(), DAY_S) is None
+
+
+def test_idle_hours_count():
+    found = mean_income(income([0.0] * 12 + [2.0] * 12), DAY_S)
+    assert found is not None
+    assert found.mean == pytest.approx(1.0)
+    assert found.low < 0.5 < found.high
+
+
+def test_what_came_before_a_change_can_be_left_out():
+    found = mean_income(income([1.0] * 48 + [5.0] * 48), DAY_S, since=T0 + timedelta(hours=48))
+    assert found is not None
+    assert found.mean == pytest.approx(5.0)
+
+
+def test_the_interval_covers_the_truth_of_bursty_work():
+    chance = random.Random(7)
+    covered = 0
+    for _ in range(400):
+        hours: list[float] = []
+        while len(hours) < 168:
+            hours += [0.0] * int(chance.expovariate(1 / 2.0) + 0.5)
+            hours += [chance.choice([1.0, 2.0, 3.0])] * chance.randint(1, 4)
+        found = mean_income(income(hours[:168]), DAY_S)
+        assert found is not None
+        covered += found.low <= 2.0 * 2.5 / (2.5 + 2.02) <= found.high
+    assert 0.84 <= covered / 400 <= 0.97
+
+
+def test_costs_come_off_the_mean_only():
+    known = Interval(low=1.0, mean=2.0, high=3.0, window_s=DAY_S, known_until=T0)
+    found = to_rate(known, 0.5, "accrued", 0.25, T0 + timedelta(seconds=30))
+    assert (found.low, found.mean, found.high, found.net_mean, found.age_s) == (0.5, 1.0, 1.5, 0.75, 30.0)
+
+
+def test_smoothing_moves_by_the_time_that_passed():
+    after_an_hour = smooth(rate(1.0), rate(2.0), 3600.0)
+    assert after_an_hour.mean == pytest.approx(2.0 - 0.36788, abs=1e-4)
+    assert smooth(None, rate(2.0), 1.0).mean == 2.0
+    assert smooth(rate(1.0), rate(2.0), 10 * 3600.0).mean == 2.0
+
+
+def test_sums_add_in_quadrature_and_keep_the_worst_evidence():
+    found = add_rates((rate(1.0, 0.7, 1.3), rate(2.0, 1.6, 2.4, evidence="estimated", age_s=9.0)))
+    assert found is not None
+    assert (found.low, found.mean, found.high) == pytest.approx((2.5, 3.0, 3.5))
+    assert (found.evidence, found.age_s, found.net_mean) == ("estimated", 9.0, None)
+    assert add_rates(()) is None
+
+
+@given(st.floats(0.05, 0.96), st.floats(1.0, 32.0))
+def test_demand_explains_the_saturation_it_was_learned_from(saturation, allocated):
+    demand = mean_demand(saturation, allocated).expected
+    assert use_of(allocated, demand) / allocated == pytest.approx(saturation, abs=1e-3)
+
+
+@given(st.floats(0.05, 1.0), st.floats(1.0, 16.0), st.floats(0.01, 2.0))
+def test_a_dial_is_concave_and_earns_the_present_rate_at_the_present_setting(saturation, given_cores, mean):
+    dial = Outlook(
+        form="dial", resource="cpu_cores", unit="GLM", saturation=saturation, also=Resources(memory_gb=1.0)
+    )
+    worth = learn_worth((dial,), rate(mean, mean * 0.8, mean * 1.2), Resources(cpu_cores=given_cores), 0.2, 24.0)
+    assert worth is not None
+    slopes = [a.usd_per_hour for a in worth.activities]
+    assert all(a >= b - 1e-12 for a, b in pairwise(slopes))
+    earned, left = 0.0, given_cores
+    for activity in worth.activities:
+        used = min(left, activity.width)
+        earned += used * activity.usd_per_hour
+        left -= used
+        assert activity.low <= activity.usd_per_hour <= activity.high
+    assert earned == pytest.approx(mean, rel=1e-6)
+
+
+def test_where_work_left_cores_idle_more_are_worth_little():
+    def next_core(saturation: float) -> float:
+        dial = Outlook(form="dial", resource="cpu_cores", unit="GLM", saturation=saturation)
+        worth = learn_worth((dial,), rate(1.0), Resources(cpu_cores=4.0), 0.2, 24.0)
+        assert worth is not None
+        return worth.per_unit.cpu_cores
+
+    assert next_core(0.15) < 0.01 * next_core(1.0)
+
+
+def test_empty_disk_is_worth_what_fills_within_the_horizon():
+    stock = Outlook(form="stock", resource="storage_gb", used=3000.0, per_unit_hour=2e-6, fill_per_hour=10.0)
+    full = learn_worth((stock,), rate(0.006), Resources(storage_gb=3000.0), 1.0, 24.0)
+    roomy = learn_worth((stock,), rate(0.006), Resources(storage_gb=3300.0), 1.0, 24.0)
+    assert full is not None
+    assert roomy is not None
+    assert full.need.storage_gb == 3000.0
+    assert full.per_unit.storage_gb == pytest.approx(2e-6)
+    assert roomy.per_unit.storage_gb == 0.0
+    within = [a for a in full.activities if a.low > 0]
+    assert sum(a.width for a in within) == pytest.approx(240.0)
+    assert sum(a.width * a.usd_per_hour for a in within) == pytest.approx(240.0 * 2e-6 / 2)
+
+
+def test_an_unknown_rate_has_no_worth():
+    assert learn_worth((), None, Resources(), 1.0, 24.0) is None
+
+
+def test_scaling_to_a_larger_dial_never_promises_more_than_proportion():
+    low, mean, high = scale_to_new_dial(1.0, 2.0, 12.0)
+    assert 1.0 < low < mean < high <= 6.0
