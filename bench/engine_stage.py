@@ -1,0 +1,80 @@
+"""How many messages per second the stage plays."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from actors.base import Actor
+from actors.stage import Stage
+from orch.messages import CommitBatch, FetchPrices
+
+if TYPE_CHECKING:
+    from actors.base import House
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class _Relay(Actor):
+    """Hands every message on to the next in the ring until the message has gone round often enough."""
+
+    def __init__(self, name: str, house: House, following: str, hops: int) -> None:
+        super().__init__(name, house)
+        self._following = following
+        self._hops = hops
+
+    def handle(self, message: Any) -> None:
+        if self._hops:
+            self._hops -= 1
+            self.tell(self._following, message)
+
+
+class _Ticker(Actor):
+    """Re-arms its own timer at every tick."""
+
+    def handle(self, message: Any) -> None:
+        self.house.timers.after(30.0, self.name, message)
+
+
+def _ring(actors: int, messages: int) -> float:
+    """Seconds for so many messages handed on in a ring with one message per actor under way."""
+    stage = Stage(1, START)
+    house = stage.house()
+    for index in range(actors):
+        stage.add(_Relay(str(index), house, str((index + 1) % actors), messages // actors - 1))
+    for index in range(actors):
+        stage.tell(str(index), CommitBatch())
+    begun = time.perf_counter()
+    played = stage.drain()
+    assert abs(played - messages) <= actors
+    return time.perf_counter() - begun
+
+
+def _day(actors: int) -> tuple[int, float]:
+    """Messages and seconds of one virtual day in which every actor ticks each 30 s."""
+    stage = Stage(1, START)
+    house = stage.house()
+    for index in range(actors):
+        stage.add(_Ticker(str(index), house))
+        stage.tell(str(index), FetchPrices(due_at=START))
+    begun = time.perf_counter()
+    played = stage.run_until(START + timedelta(days=1))
+    return played, time.perf_counter() - begun
+
+
+def messages_per_second(repeats: int = 3) -> dict[str, float]:
+    """Median messages per second of trivial handlers: told on in rings, and woken by timers.
+
+    `stage.ring.N` hands 200,000 messages on in a ring of N actors; `stage.timers.N` plays one virtual day of N
+    actors that each set a timer every 30 s.
+    """
+    messages = 200_000
+    rates: dict[str, float] = {}
+    for actors in (1, 10, 100):
+        rates[f"stage.ring.{actors}"] = messages / median(_ring(actors, messages) for _ in range(repeats))
+    for actors in (10, 100):
+        days = [_day(actors) for _ in range(repeats)]
+        rates[f"stage.timers.{actors}"] = median(played / seconds for played, seconds in days)
+    return rates
