@@ -1,0 +1,228 @@
+"""One actor per configured node: asks it what is due, reports what it knows, pulls its levers."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, assert_never
+
+from msgspec.structs import replace
+
+from actors.base import Actor, House
+from orch.errors import LeverError
+from orch.levers.together import FittedLever, apply_all, read_all
+from orch.messages import (
+    AdapterInbox,
+    AllocationApplied,
+    AllocationRead,
+    AllocationRefused,
+    Answered,
+    ApplyAllocation,
+    AreYouReady,
+    HowMuchWork,
+    PollFailed,
+    PollNode,
+    ReadBack,
+    ReadingTaken,
+    WakeUp,
+)
+from orch.protocols.attend import Attended, Limits, ask, report, take
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from orch.levers.base import LeverReading, Task
+    from orch.model.readings import Reading
+    from orch.model.wire import NoReply, Reply
+    from orch.protocols.base import Context, ProtocolSpec
+
+COORDINATOR = "coordinator"
+REALLOCATION = "reallocation"
+LEVERS_EVERY_S = 60.0
+REPORT_EVERY_S = 60.0
+TASK = "lever task "
+
+
+def adapter_name(node: str) -> str:
+    """The address of a node's adapter."""
+    return f"adapter:{node}"
+
+
+@dataclass(frozen=True)
+class NodePlan:
+    """What an adapter is told of its node."""
+
+    context: Context
+    spec: ProtocolSpec
+    options: Any
+    levers: tuple[FittedLever, ...] = ()
+    seed: int = 0
+    measure: Callable[[], Any] | None = None
+
+
+@dataclass
+class _Pull:
+    """A lever task on its way: what to do when it ends."""
+
+    task: Task[Any]
+    done: Callable[[Any], None]
+    failed: Callable[[str], None]
+
+
+@dataclass
+class _Times:
+    levers_read: datetime | None = None
+    reported: datetime | None = None
+    changed: bool = True
+    tasks: dict[str, _Pull] = field(default_factory=dict)
+
+
+class Adapter(Actor):
+    """Stands between the house and one node."""
+
+    def __init__(self, name: str, house: House, plan: NodePlan) -> None:
+        super().__init__(name, house)
+        self._plan = plan
+        self._node = plan.context.node
+        self._jitter = random.Random(plan.seed)
+        self._state = Attended(memory=plan.spec.begin(plan.options, plan.context))
+        self._times = _Times()
+        self._task_number = 0
+
+    def ready(self) -> None:
+        """Number tasks so that an answer meant for a predecessor of the same name is not taken for ours."""
+        self._task_number = int(self.house.clock.monotonic() * 1e6)
+
+    def handle(self, message: AdapterInbox) -> object:
+        """Ask, take in, report, pull."""
+        match message:
+            case PollNode():
+                self._poll()
+            case Answered(key=key, reply=reply):
+                self._answered(key, reply)
+            case ReadBack():
+                self._read_back(message)
+            case ApplyAllocation():
+                self._apply(message)
+            case WakeUp() | AreYouReady() | HowMuchWork():
+                pass
+            case _:
+                assert_never(message)
+        return None
+
+    # -- asking the node ---------------------------------------------------------------------------------
+
+    def _poll(self) -> None:
+        now = self.house.clock.now()
+        self._state, endpoints = ask(self._plan.spec, self._state, now, self._jitter)
+        for endpoint in endpoints:
+            self.house.transport.fetch(
+                endpoint.request, reply_to=self.name, key=endpoint.key, node=self._node, lane=endpoint.lane
+            )
+        if self._levers_due(now):
+            self._times.levers_read = now
+            self._start(read_all(self._plan.levers), self._levers_read, lambda _: None)
+        if self._times.changed or self._report_due(now):
+            self._times.changed, self._times.reported = False, now
+            self.tell(COORDINATOR, ReadingTaken(reading=self._reading(now)))
+
+    def _reading(self, now: datetime) -> Reading:
+        reading = report(self._plan.spec, self._state, now)
+        if self._plan.measure is not None:
+            reading = replace(reading, used=self._plan.measure().filled(reading.used))
+        return reading
+
+    def _answered(self, key: str, reply: Reply | NoReply) -> None:
+        if key.startswith(TASK):
+            self._go_on(key, reply)
+            return
+        now = self.house.clock.now()
+        self._state, failure = take(self._plan.spec, self._state, key, reply, now)
+        self._times.changed = True
+        if failure is not None:
+            self.tell(COORDINATOR, PollFailed(node=self._node, failure=failure))
+
+    def _report_due(self, now: datetime) -> bool:
+        last = self._times.reported
+        return last is None or now - last >= timedelta(seconds=REPORT_EVERY_S)
+
+    def _levers_due(self, now: datetime) -> bool:
+        last = self._times.levers_read
+        due = last is None or now - last >= timedelta(seconds=LEVERS_EVERY_S)
+        return due and bool(self._plan.levers) and not self._times.tasks
+
+    # -- levers ------------------------------------------------------------------------------------------
+
+    def _levers_read(self, found: LeverReading) -> None:
+        limits = Limits(
+            allocation=found.allocation,
+            committed=found.committed,
+            used=found.used,
+            read_at=self.house.clock.now(),
+        )
+        if replace(limits, read_at=None) != replace(self._state.limits, read_at=None):
+            self._times.changed = True
+        self._state = replace(self._state, limits=limits)
+
+    def _read_back(self, question: ReadBack) -> None:
+        def done(found: LeverReading) -> None:
+            self._levers_read(found)
+            reading = report(self._plan.spec, self._state, self.house.clock.now())
+            self.tell(
+                REALLOCATION,
+                AllocationRead(
+                    reallocation_id=question.reallocation_id,
+                    token=question.token,
+                    node=self._node,
+                    allocation=reading.allocation,
+                    committed=reading.committed,
+                    connected=reading.health in ("online", "degraded"),
+                ),
+            )
+
+        self._start(read_all(self._plan.levers), done, lambda why: self._refuse(question, why))
+
+    def _apply(self, command: ApplyAllocation) -> None:
+        def done(_: object) -> None:
+            self._times.levers_read = None
+            self.tell(
+                REALLOCATION,
+                AllocationApplied(reallocation_id=command.reallocation_id, token=command.token, node=self._node),
+            )
+
+        self._start(apply_all(self._plan.levers, command.goal), done, lambda why: self._refuse(command, why))
+
+    def _refuse(self, message: ReadBack | ApplyAllocation, sentence: str) -> None:
+        self.tell(
+            REALLOCATION,
+            AllocationRefused(
+                reallocation_id=message.reallocation_id,
+                token=message.token,
+                node=self._node,
+                sentence=sentence,
+                retryable=True,
+            ),
+        )
+
+    def _start(self, task: Task[Any], done: Callable[[Any], None], failed: Callable[[str], None]) -> None:
+        self._task_number += 1
+        key = f"{TASK}{self._task_number}"
+        self._times.tasks[key] = _Pull(task, done, failed)
+        self._go_on(key, None)
+
+    def _go_on(self, key: str, reply: Reply | NoReply | None) -> None:
+        pull = self._times.tasks.get(key)
+        if pull is None:
+            return
+        try:
+            request = next(pull.task) if reply is None else pull.task.send(reply)
+        except StopIteration as end:
+            del self._times.tasks[key]
+            pull.done(end.value)
+        except LeverError as error:
+            del self._times.tasks[key]
+            pull.failed(str(error))
+        else:
+            self.house.transport.fetch(request, reply_to=self.name, key=key, node=self._node, lane="lever")

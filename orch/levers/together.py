@@ -1,0 +1,77 @@
+"""Several levers of one node pulled as one: each sets the resources it can, in the order of configuration."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from orch.errors import LeverError
+from orch.levers.base import CostPrior, LeverReading, LeverSpec, Task
+from orch.model.base import Value
+from orch.model.fleet import Mode
+from orch.model.resources import RESOURCES, Resources, combine, resources
+
+if TYPE_CHECKING:
+    from orch.model.resources import ResourceName
+
+
+class FittedLever(Value):
+    """A lever as configured for one node."""
+
+    spec: Any
+    options: Any
+    mode: Mode
+    protocol: str
+
+    @property
+    def lever(self) -> LeverSpec:
+        """The kind of lever."""
+        spec: LeverSpec = self.spec
+        return spec
+
+    def sets(self) -> tuple[ResourceName, ...]:
+        """The resources it can set here."""
+        return self.lever.sets(self.protocol)
+
+
+def read_all(levers: tuple[FittedLever, ...]) -> Task[LeverReading]:
+    """The limits in force, as all levers state them; the first lever that knows a resource is believed."""
+    together = LeverReading(allocation=Resources())
+    for fitted in levers:
+        found = yield from fitted.lever.read(fitted.options)
+        together = LeverReading(
+            allocation=together.allocation.filled(found.allocation),
+            committed=_larger(together.committed, found.committed),
+            used=together.used.filled(found.used),
+        )
+    return together
+
+
+def apply_all(levers: tuple[FittedLever, ...], goal: Resources) -> Task[None]:
+    """Set every known resource of `goal` by the first lever that can. Raises LeverError when one is left over."""
+    left = dict(goal.known())
+    for fitted in levers:
+        part: dict[ResourceName, float | None] = {n: left.pop(n) for n in fitted.sets() if n in left}
+        if part:
+            yield from fitted.lever.apply(fitted.options, resources(part))
+    if left:
+        raise LeverError(f"no lever of this node sets {', '.join(left)}")
+
+
+def settable(levers: tuple[FittedLever, ...]) -> tuple[ResourceName, ...]:
+    """The resources that some lever of a node sets."""
+    sets = {name for fitted in levers for name in fitted.sets()}
+    return tuple(name for name in RESOURCES if name in sets)
+
+
+def together_cost(levers: tuple[FittedLever, ...]) -> CostPrior:
+    """The cost prior of a node: the worst of its levers, for one change may pull them all."""
+    costs = [fitted.lever.cost(fitted.protocol) for fitted in levers]
+    return CostPrior(
+        downtime_s=max((cost.downtime_s for cost in costs), default=0.0),
+        settle_s=max((cost.settle_s for cost in costs), default=0.0),
+        deadline_s=max((cost.deadline_s for cost in costs), default=60.0),
+    )
+
+
+def _larger(a: Resources, b: Resources) -> Resources:
+    return combine(lambda x, y: y if x is None else x if y is None else max(x, y), a, b)

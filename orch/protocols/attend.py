@@ -1,0 +1,128 @@
+"""One node attended: its protocol's memory, its schedule, and what observing it costs. Pure.
+
+The adapter actor only carries messages between this and the transport.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+
+from orch.errors import AbsurdError, ProtocolError
+from orch.model.base import Value
+from orch.model.readings import Failure, Reading
+from orch.model.resources import Resources, combine
+from orch.model.wire import NoReply, Reply
+from orch.protocols.schedule import Schedule, bad, due, good
+
+if TYPE_CHECKING:
+    import random
+
+    from orch.protocols.base import Endpoint, ProtocolSpec
+
+EMULATED_HEADER = "x-orch-emulated"
+
+
+class Limits(Value):
+    """What the node's levers say: the limits in force, what they count as used, and when they said it."""
+
+    allocation: Resources = Resources()
+    committed: Resources = Resources()
+    used: Resources = Resources()
+    read_at: datetime | None = None
+
+
+class Attended(Value):
+    """Everything an adapter keeps. `failures` holds the newest failure of each endpoint that fails now."""
+
+    memory: Any
+    schedule: Schedule = Schedule()
+    failures: tuple[Failure, ...] = ()
+    limits: Limits = Limits()
+    emulated: bool = False
+    requests: int = 0
+    bytes_read: int = 0
+    seconds_waited: float = 0.0
+
+
+def ask(
+    spec: ProtocolSpec, state: Attended, now: datetime, jitter: float | random.Random
+) -> tuple[Attended, tuple[Endpoint, ...]]:
+    """What to ask now, and the state in which it is on its way."""
+    schedule, endpoints = due(state.schedule, spec.endpoints(state.memory, now), now, jitter)
+    if not endpoints:
+        return state, ()
+    return replace(state, schedule=schedule, requests=state.requests + len(endpoints)), endpoints
+
+
+def take(
+    spec: ProtocolSpec, state: Attended, key: str, reply: Reply | NoReply, now: datetime
+) -> tuple[Attended, Failure | None]:
+    """The state after an answer, or after there was none; a wrong answer is a failure and changes no figure."""
+    turn = state.schedule.turn(key)
+    if turn is None or turn.asked_at is None:
+        return state, None
+    state = replace(
+        state,
+        seconds_waited=state.seconds_waited + reply.elapsed_s,
+        bytes_read=state.bytes_read + len(reply.body),
+        emulated=state.emulated or any(name.lower() == EMULATED_HEADER for name, _ in reply.headers),
+    )
+    if isinstance(reply, NoReply):
+        memory = spec.failed(state.memory, key, reply, now)
+        failure = Failure(
+            endpoint=key,
+            reason=reply.reason,
+            sentence=reply.sentence,
+            retryable=reply.retryable,
+            failed_at=reply.failed_at,
+            retry_after_s=reply.retry_after_s,
+        )
+        return _failed(replace(state, memory=memory), failure, now), failure
+    try:
+        memory = spec.absorb(state.memory, key, reply, now)
+    except ProtocolError as error:
+        failure = Failure(
+            endpoint=key,
+            reason="absurd" if isinstance(error, AbsurdError) else "shape",
+            sentence=str(error),
+            retryable=True,
+            failed_at=now,
+        )
+        return _failed(state, failure, now), failure
+    left = tuple(each for each in state.failures if each.endpoint != key)
+    return replace(state, memory=memory, schedule=good(state.schedule, key, now), failures=left), None
+
+
+def report(spec: ProtocolSpec, state: Attended, now: datetime) -> Reading:
+    """The node as it is known now: what the protocol says, with the limits that its levers state."""
+    reading = spec.reading(state.memory, now)
+    return replace(
+        reading,
+        allocation=state.limits.allocation.filled(reading.allocation),
+        committed=_larger(reading.committed, state.limits.committed),
+        used=reading.used.filled(state.limits.used),
+        emulated=reading.emulated or state.emulated,
+        requests=state.requests,
+        bytes_read=state.bytes_read,
+        seconds_waited=state.seconds_waited,
+    )
+
+
+def _larger(a: Resources, b: Resources) -> Resources:
+    """The larger of what is known of each."""
+    return combine(lambda x, y: y if x is None else x if y is None else max(x, y), a, b)
+
+
+def _failed(state: Attended, failure: Failure, now: datetime) -> Attended:
+    others = tuple(each for each in state.failures if each.endpoint != failure.endpoint)
+    schedule = bad(
+        state.schedule,
+        failure.endpoint,
+        now,
+        retryable=failure.retryable,
+        retry_after_s=failure.retry_after_s,
+    )
+    return replace(state, schedule=schedule, failures=(*others, failure))
