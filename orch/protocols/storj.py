@@ -1,0 +1,226 @@
+"""Storj: a storage node, asked through the HTTP API of its own console.
+
+All calls are GETs without authentication. One request at a time goes to each lane, for the node answers
+from SQLite. The node itself decides the pace: `/api/sno/` every minute tells whether it lives; estimates
+move every five minutes; what the satellites report, every quarter of an hour; prices and statements hours apart.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+
+from orch.errors import ShapeError
+from orch.model.readings import Reading
+from orch.model.resources import Resources
+from orch.model.wire import HttpRequest
+from orch.protocols.base import Endpoint
+from orch.protocols.storj_answers import (
+    read_all_satellites,
+    read_estimate,
+    read_node,
+    read_paystubs,
+    read_pricing,
+    read_satellite,
+)
+from orch.protocols.storj_calendar import months_back
+from orch.protocols.storj_growth import BYTES_PER_GB, joined_up, outlook, pace, sampled, serving
+from orch.protocols.storj_health import VITAL, findings, health
+from orch.protocols.storj_money import accruals, with_estimate, with_paystubs
+from orch.protocols.storj_values import Memory, StorjOptions, Trouble
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from orch.model.wire import NoReply, Reply
+    from orch.protocols.base import Context
+    from orch.protocols.storj_values import Node
+
+V = TypeVar("V")
+
+MINUTE, HOUR = 60.0, 3600.0
+INCOME_WINDOW_S = 24 * HOUR
+"""Reports of stored bytes come twice a day: a shorter window would show steps, not income."""
+
+SMALLEST_ALLOCATION_GB = 500.0
+"""Below this a node of most versions refuses to start."""
+
+GONE_FOR = timedelta(hours=24)
+STARTS_KEPT = 20
+CONSOLE_DEADLINE_S = 20.0
+
+
+class Storj:
+    """The protocol `storj`; see ProtocolSpec."""
+
+    name = "storj"
+    options = StorjOptions
+    tokens: tuple[str, ...] = ()
+    levers = ("storj_config", "cgroup", "docker", "systemd", "tc", "command", "emulated")
+
+    def begin(self, options: StorjOptions, context: Context) -> Memory:
+        """An empty memory."""
+        return Memory(options=options, context=context)
+
+    def endpoints(self, memory: Memory, now: datetime) -> tuple[Endpoint, ...]:
+        """The node, all satellites merged, three questions per satellite, statements of two past months."""
+        sno = f"{memory.options.url.rstrip('/')}/api/sno"
+        asked = [
+            _endpoint(VITAL, f"{sno}/", MINUTE, rank=0, vital=True),
+            _slow("satellites", f"{sno}/satellites", 15 * MINUTE, rank=30),
+            *(
+                _slow(
+                    f"paystubs/{month}", f"{sno.removesuffix('/sno')}/heldamount/paystubs/{month}", period, rank=5
+                )
+                for month, period in ((months_back(now, 1), 6 * HOUR), (months_back(now, 2), 24 * HOUR))
+            ),
+        ]
+        absent = {key for key, since in memory.gone if now - since < GONE_FOR}
+        for satellite in memory.node.satellites if memory.node else ():
+            key = satellite.id
+            if key in absent or satellite.disqualified_at is not None:
+                continue
+            asked += (
+                _slow(f"satellite/{key}", f"{sno}/satellite/{key}", 15 * MINUTE, rank=10),
+                _slow(f"pricing/{key}", f"{sno}/satellites/{key}/pricing", 6 * HOUR, rank=11),
+                _slow(f"estimate/{key}", f"{sno}/estimated-payout?id={key}", 5 * MINUTE, rank=12),
+            )
+        return tuple(asked)
+
+    def absorb(self, memory: Memory, key: str, reply: Reply, now: datetime) -> Memory:
+        """The memory with one answer taken in. Raises ShapeError or AbsurdError; then nothing has changed."""
+        kind, _, rest = key.partition("/")
+        match kind:
+            case "sno":
+                changed = _with_node(memory, read_node(reply, key))
+            case "satellites":
+                merged = joined_up(memory.merged, read_all_satellites(reply, key))
+                changed = msgspec.structs.replace(memory, merged=merged)
+            case "satellite":
+                month = joined_up(dict(memory.satellites).get(rest), read_satellite(reply, key))
+                changed = msgspec.structs.replace(
+                    memory,
+                    satellites=_put(memory.satellites, rest, month),
+                    gone=tuple(each for each in memory.gone if each[0] != rest),
+                )
+            case "pricing":
+                changed = msgspec.structs.replace(
+                    memory, prices=_put(memory.prices, rest, read_pricing(reply, key))
+                )
+            case "estimate":
+                changed = with_estimate(memory, rest, read_estimate(reply, key))
+            case "paystubs":
+                changed = with_paystubs(memory, read_paystubs(reply, key, rest), now)
+            case _:
+                raise ShapeError(f"{key}: not an endpoint of a storage node")
+        return msgspec.structs.replace(
+            changed,
+            emulated=memory.emulated or reply.header("X-Orch-Emulated") is not None,
+            troubles=tuple(trouble for trouble in memory.troubles if trouble.key != key),
+        )
+
+    def failed(self, memory: Memory, key: str, failure: NoReply, now: datetime) -> Memory:
+        """The memory with one failure taken in; 404 for a satellite means that it is no longer trusted."""
+        if any(name.lower() == "x-orch-emulated" for name, _ in failure.headers):
+            memory = msgspec.structs.replace(memory, emulated=True)
+        kind, _, rest = key.partition("/")
+        if kind == "satellite" and failure.status == 404:
+            return msgspec.structs.replace(memory, gone=_put(memory.gone, rest, now))
+        old = next((trouble for trouble in memory.troubles if trouble.key == key), None)
+        trouble = Trouble(
+            key=key,
+            failure=failure,
+            count=old.count + 1 if old else 1,
+            since=old.since if old else failure.failed_at,
+        )
+        asked = {endpoint.key for endpoint in self.endpoints(memory, now)}
+        others = tuple(each for each in memory.troubles if each.key != key and each.key in asked)
+        return msgspec.structs.replace(memory, troubles=(*others, trouble))
+
+    def reading(self, memory: Memory, now: datetime) -> Reading:
+        """Everything known now."""
+        state, reason = health(memory, now)
+        node = memory.node
+        future = outlook(memory)
+        reading = Reading(
+            node=memory.context.node,
+            protocol=self.name,
+            taken_at=now,
+            emulated=memory.emulated,
+            health=state,
+            health_reason=reason,
+            last_seen_at=node.as_of if node else None,
+            accruals=accruals(memory, now),
+            outlooks=(future,) if future else (),
+            pace=pace(memory),
+            window_s=INCOME_WINDOW_S,
+            findings=findings(memory, now),
+            facts=_facts(memory, node) if node else (),
+        )
+        return _with_disk(reading, node) if node else reading
+
+
+PROTOCOL = Storj()
+
+
+def _endpoint(key: str, url: str, period_s: float, *, rank: int, vital: bool = False) -> Endpoint:
+    request = HttpRequest(url=url, headers=(("Accept", "application/json"),), deadline_s=CONSOLE_DEADLINE_S)
+    return Endpoint(key=key, request=request, period_s=period_s, rank=rank, vital=vital)
+
+
+def _slow(key: str, url: str, period_s: float, *, rank: int) -> Endpoint:
+    return msgspec.structs.replace(_endpoint(key, url, period_s, rank=rank), lane="slow")
+
+
+def _with_node(memory: Memory, node: Node) -> Memory:
+    starts = memory.starts
+    if node.started_at is not None and node.started_at not in starts:
+        starts = (*starts, node.started_at)[-STARTS_KEPT:]
+    bad = node.quic == "Misconfigured"
+    return msgspec.structs.replace(
+        memory,
+        node=node,
+        starts=starts,
+        disk_samples=sampled(memory.disk_samples, node),
+        quic_bad_since=(memory.quic_bad_since or node.as_of) if bad else None,
+    )
+
+
+def _with_disk(reading: Reading, node: Node) -> Reading:
+    """What is stored cannot be taken back; below its floor a node stops growing or does not start."""
+    used = node.disk.used / BYTES_PER_GB
+    allocated = node.disk.allocated / BYTES_PER_GB
+    # Never more than there is: a floor above the allocation would demand growth.
+    floor = min(allocated, max(SMALLEST_ALLOCATION_GB, used))
+    return msgspec.structs.replace(
+        reading,
+        allocation=Resources(storage_gb=allocated),
+        used=Resources(storage_gb=used),
+        committed=Resources(storage_gb=used),
+        floor=Resources(storage_gb=floor),
+    )
+
+
+def _facts(memory: Memory, node: Node) -> tuple[tuple[str, str], ...]:
+    facts = [
+        ("node_id", node.node_id),
+        ("version", node.version),
+        ("minimum_version", node.allowed_version),
+        ("quic", node.quic),
+        ("satellites", f"{len(serving(memory))} of {len(node.satellites)} paying"),
+        ("free_gb", f"{node.disk.free / BYTES_PER_GB:.1f}"),
+        ("trash_gb", f"{node.disk.trash / BYTES_PER_GB:.1f}"),
+    ]
+    if node.started_at is not None:
+        facts.append(("started_at", node.started_at.isoformat()))
+        facts.append(("uptime_s", f"{max(0.0, (node.as_of - node.started_at).total_seconds()):.0f}"))
+    held = [rate for _, rate in memory.held_rates if rate > 0]
+    if held:
+        facts.append(("held_back_pct", f"up to {max(held):.0f}"))
+    return tuple(fact for fact in facts if fact[1])
+
+
+def _put(pairs: tuple[tuple[str, V], ...], key: str, value: V) -> tuple[tuple[str, V], ...]:
+    return (*(pair for pair in pairs if pair[0] != key), (key, value))

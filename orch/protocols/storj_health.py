@@ -1,0 +1,254 @@
+"""Whether a storage node is well, and what its operator should know and do about it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Literal
+
+from orch.model.readings import Finding
+from orch.protocols.storj_growth import BYTES_PER_GB, serving, unpriced
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from orch.model.readings import Health
+    from orch.protocols.storj_values import Memory, Month, Node, Satellite, Trouble
+
+VITAL = "sno"
+SILENT_AFTER = timedelta(minutes=15)
+UNPINGED_AFTER = timedelta(minutes=120)
+UNPINGED_AFTER_START = timedelta(minutes=30)
+REPORT_OLD_AFTER = timedelta(hours=48 + 24)
+"""A day's report is 48 h old this long after its first minute."""
+
+QUIC_BAD_FOR = timedelta(hours=3)
+RESTARTS_WITHIN = timedelta(hours=1)
+RESTARTS = 4
+AUDIT_LOW, SUSPENSION_LOW, ONLINE_LOW, ONLINE_SERIOUS = 0.98, 0.8, 0.9, 0.7
+FULL_BYTES = 50_000_000_000
+FAILURES_TO_TELL = 3
+
+_DOWN = frozenset({"refused", "timeout", "unreachable"})
+
+
+def health(memory: Memory, now: datetime) -> tuple[Health, str]:
+    """Health and its reason in words. One failed poll never makes a node offline that has answered before."""
+    trouble = _trouble(memory, VITAL)
+    node = memory.node
+    if trouble is not None:
+        return _in_trouble(trouble, first_contact=node is None)
+    if node is None:
+        return "unknown", "not asked yet"
+    if now - node.as_of > SILENT_AFTER:
+        return "unknown", f"no answer for {_span(now - node.as_of)}"
+    unheard = _unheard(node)
+    if unheard is not None:
+        return "offline", unheard
+    ill = [finding.sentence for finding in _satellites(memory) if finding.code in _ILL]
+    if ill:
+        return "degraded", ill[0]
+    if not node.satellites:
+        return "online", "running; no satellite heard of yet"
+    return "online", "running and in contact with its satellites"
+
+
+def findings(memory: Memory, now: datetime) -> tuple[Finding, ...]:
+    """Everything worth telling, the gravest first."""
+    found = [*_satellites(memory), *_node(memory, now), *_figures(memory, now), *_endpoints(memory)]
+    order = {"page": 0, "warning": 1, "info": 2}
+    return tuple(sorted(found, key=lambda each: (order[each.severity], each.code, each.sentence)))
+
+
+_ILL = frozenset(
+    {
+        "storj_disqualified",
+        "storj_suspended",
+        "storj_audit_score",
+        "storj_suspension_score",
+        "storj_online_score_low",
+    }
+)
+
+
+def _in_trouble(trouble: Trouble, *, first_contact: bool) -> tuple[Health, str]:
+    sentence = trouble.failure.sentence
+    if trouble.failure.reason not in _DOWN:
+        return "degraded", f"answers, but not as a storage node should: {sentence}"
+    if first_contact or trouble.count >= 2:
+        return "offline", sentence
+    return "degraded", f"missed one poll: {sentence}"
+
+
+def _unheard(node: Node) -> str | None:
+    """Why the network cannot be reaching the node, or None. Ages are those at the time of the answer."""
+    if node.last_pinged_at is not None:
+        silence = node.as_of - node.last_pinged_at
+        return (
+            f"no satellite and no customer reached it for {_span(silence)}" if silence > UNPINGED_AFTER else None
+        )
+    if node.started_at is not None and node.as_of - node.started_at > UNPINGED_AFTER_START:
+        return f"nobody reached it since it started {_span(node.as_of - node.started_at)} ago"
+    return None
+
+
+def _satellites(memory: Memory) -> Iterator[Finding]:
+    months = dict(memory.satellites)
+    for satellite in memory.node.satellites if memory.node else ():
+        if satellite.disqualified_at is not None:
+            yield _finding(
+                "storj_disqualified",
+                "page",
+                f"{satellite.host} disqualified the node on {satellite.disqualified_at:%Y-%m-%d}; "
+                f"its running month and what it held back are lost",
+                "This is final for that satellite. Check the disk and its logs before the others follow.",
+            )
+            continue
+        if satellite.suspended_at is not None:
+            yield _finding(
+                "storj_suspended",
+                "page",
+                f"{satellite.host} suspended the node on {satellite.suspended_at:%Y-%m-%d} for audit errors",
+                "Look for read errors in the node's log and on the disk; the suspension ends with good audits.",
+            )
+        if satellite.id in months:
+            yield from _scores(satellite, months[satellite.id])
+
+
+def _scores(satellite: Satellite, month: Month) -> Iterator[Finding]:
+    """Scores of 0 are those of a node that the satellite has not judged yet."""
+    if 0 < month.audit_score < AUDIT_LOW:
+        yield _finding(
+            "storj_audit_score",
+            "page",
+            f"the audit score on {satellite.host} is {month.audit_score:.3f}; below 0.96 the node is disqualified",
+            "Data is missing or cannot be read in time: check the disk, its file system and its mount now.",
+        )
+    if 0 < month.suspension_score < SUSPENSION_LOW:
+        yield _finding(
+            "storj_suspension_score",
+            "warning",
+            f"the suspension score on {satellite.host} is {month.suspension_score:.3f}; below 0.6 it is suspended",
+            "Audits fail with unknown errors: read the node's log.",
+        )
+    if 0 < month.online_score < ONLINE_LOW:
+        low = month.online_score < ONLINE_SERIOUS
+        yield _finding(
+            "storj_online_score_low" if low else "storj_online_score",
+            "warning",
+            f"the online score on {satellite.host} is {month.online_score:.3f}; below 0.6 it gets no new data",
+            "It looks back 30 days: keep the node reachable and it recovers by itself.",
+        )
+
+
+def _node(memory: Memory, now: datetime) -> Iterator[Finding]:
+    node = memory.node
+    if node is None:
+        return
+    unheard = _unheard(node)
+    if unheard is not None:
+        yield _finding(
+            "storj_unreached",
+            "page",
+            unheard,
+            "Check the port forwarding, the external address and the node's log.",
+        )
+    if not node.up_to_date:
+        yield _finding(
+            "storj_outdated",
+            "warning",
+            f"version {node.version} is below the network's minimum {node.allowed_version}",
+            "Update the node: once stopped it will not start again, and satellites may stop choosing it.",
+        )
+    recent = [start for start in memory.starts if now - start <= RESTARTS_WITHIN]
+    if len(recent) >= RESTARTS:
+        yield _finding(
+            "storj_restarts",
+            "page",
+            f"the node was started {len(recent)} times within an hour",
+            "It stops by itself: read the end of its log (disk checks and the 500 GB minimum are usual causes).",
+        )
+    bad_since = memory.quic_bad_since
+    if bad_since is not None and now - bad_since >= QUIC_BAD_FOR:
+        yield _finding(
+            "storj_quic",
+            "info",
+            f"QUIC is misconfigured for {_span(now - bad_since)}",
+            "Forward the port for UDP as well; TCP works meanwhile.",
+        )
+    yield from _disk(node)
+
+
+def _disk(node: Node) -> Iterator[Finding]:
+    disk = node.disk
+    if disk.overused > 0:
+        yield _finding(
+            "storj_overused",
+            "warning",
+            f"the node uses {disk.overused / BYTES_PER_GB:.0f} GB more than its allocation",
+            "Growth has stopped; nothing is deleted. Raise the allocation or wait for customers to delete.",
+        )
+    elif disk.free < FULL_BYTES:
+        yield _finding(
+            "storj_full",
+            "info",
+            f"{disk.free / BYTES_PER_GB:.0f} GB are left to fill: growth stops",
+            "Grant more storage if the disk has it.",
+        )
+    if disk.used > 0 and (disk.trash > 0.1 * disk.used or disk.reclaimable > 0.2 * disk.used):
+        yield _finding(
+            "storj_unpaid_space",
+            "info",
+            f"{disk.trash / BYTES_PER_GB:.0f} GB of trash and {disk.reclaimable / BYTES_PER_GB:.0f} GB of garbage "
+            f"take space that is not paid",
+            "Nothing to do: trash goes after a week, garbage with the next compaction.",
+        )
+
+
+def _figures(memory: Memory, now: datetime) -> Iterator[Finding]:
+    hosts = {satellite.id: satellite.host for satellite in memory.node.satellites} if memory.node else {}
+    months = dict(memory.satellites)
+    paying = serving(memory)
+    priceless = sorted({*unpriced(memory), *(each for each in memory.untrusted if each in paying)})
+    if priceless:
+        yield _finding(
+            "storj_no_prices",
+            "warning",
+            f"the node knows no prices of {', '.join(hosts.get(each, each[:12]) for each in priceless)}, "
+            f"so its estimate of 0 is not believed",
+            "It asks for prices only when it starts: restart it once the satellite can be reached.",
+        )
+    for key in paying:
+        stored = months[key].stored if key in months else None
+        if stored is not None and now - stored.day > REPORT_OLD_AFTER:
+            yield _finding(
+                "storj_report_old",
+                "warning",
+                f"{hosts.get(key, key[:12])} last reported stored bytes for {stored.day:%Y-%m-%d}",
+                "The rate rests on an old figure; it corrects itself with the next report.",
+            )
+
+
+def _endpoints(memory: Memory) -> Iterator[Finding]:
+    for trouble in memory.troubles:
+        if trouble.key != VITAL and trouble.count >= FAILURES_TO_TELL:
+            yield _finding(
+                "storj_endpoint",
+                "warning",
+                f"{trouble.key} fails since {trouble.since:%Y-%m-%d %H:%M} UTC: {trouble.failure.sentence}",
+                "Its figures keep their last values. Databases are slow during a disk scan; it should pass.",
+            )
+
+
+def _trouble(memory: Memory, key: str) -> Trouble | None:
+    return next((trouble for trouble in memory.troubles if trouble.key == key), None)
+
+
+def _finding(code: str, severity: Literal["info", "warning", "page"], sentence: str, remedy: str) -> Finding:
+    return Finding(code=code, severity=severity, sentence=sentence, remedy=remedy)
+
+
+def _span(span: timedelta) -> str:
+    minutes = int(span.total_seconds() // 60)
+    if minutes < 120:
+        return f"{minutes} min"
+    return f"{minutes // 60} h" if minutes < 2880 else f"{minutes // 1440} days"
