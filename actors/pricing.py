@@ -10,7 +10,7 @@ from actors.base import Actor, House
 from orch.earnings.prices import coingecko_request, newest, overridden, read_coingecko
 from orch.errors import AbsurdError, ProtocolError
 from orch.messages import Answered, AreYouReady, FetchPrices, HowMuchWork, PricesAccepted, PricingInbox
-from orch.model.readings import Failure
+from orch.model.readings import Failure, Reason
 from orch.model.wire import NoReply, Reply
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class Pricing(Actor):
                 return
             self._accept(read_coingecko(reply, self._wanted(), now))
         except ProtocolError as error:
-            reason = "absurd" if isinstance(error, AbsurdError) else "shape"
+            reason: Reason = "absurd" if isinstance(error, AbsurdError) else "shape"
             self._failed(
                 Failure(endpoint="coingecko", reason=reason, sentence=str(error), retryable=True, failed_at=now)
             )
