@@ -1,0 +1,146 @@
+"""From allocations to an honest answer: objective, gap, status."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from orch.model.problems import Answer, Share
+from orch.model.resources import Resources, resources
+from orch.solvers.levels import evaluate
+from orch.solvers.spans import TIGHT, scales
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from orch.model.problems import Problem, Status
+
+EXACT = 1e-6
+"""A gap below this share of all the money in a problem counts as none."""
+
+
+def money_scale(problem: Problem) -> float:
+    """The size of a problem's money in USD over the horizon, for tolerances."""
+    most = 0.0
+    for node in problem.nodes:
+        most += abs(node.base_usd_per_hour)
+        most += sum(
+            abs(each.usd_per_hour) * min(each.width, _widest(problem, each.takes)) for each in node.activities
+        )
+    scale = scales(problem)
+    costs = sum(
+        node.change_usd + sum(unit * scale[name] for name, unit in node.unit_usd.known()) for node in problem.nodes
+    )
+    return max(most * problem.horizon_h + costs, 1e-12)
+
+
+def _widest(problem: Problem, takes: Resources) -> float:
+    scale = scales(problem)
+    return min((scale[name] / amount for name, amount in takes.known() if amount > 0.0), default=math.inf)
+
+
+def moving_cost(problem: Problem, allocations: Mapping[str, Resources]) -> float:
+    """What the changes cost in USD: fixed per changed node, proportional per unit moved."""
+    scale = scales(problem)
+    cost = 0.0
+    for node in problem.nodes:
+        changed = False
+        for name, present in node.present.known():
+            amount = allocations[node.name].get(name)
+            moved = 0.0 if amount is None else abs(amount - present)
+            if moved > 10.0 * TIGHT * scale[name]:
+                changed = True
+            cost += node.unit_usd.or_zero(name) * moved
+        cost += node.change_usd if changed else 0.0
+    return cost
+
+
+def objective(problem: Problem, allocations: Mapping[str, Resources]) -> float:
+    """The problem's objective in USD over the horizon; `allocations` by node name."""
+    income = math.fsum(evaluate(node, allocations[node.name]).mean for node in problem.nodes)
+    return problem.horizon_h * income - moving_cost(problem, allocations)
+
+
+def shares_of(problem: Problem, allocations: Mapping[str, Resources]) -> tuple[Share, ...]:
+    """The allocations as an answer has them, in the problem's order."""
+    return tuple(Share(node=node.name, allocation=allocations[node.name]) for node in problem.nodes)
+
+
+def present_split(problem: Problem) -> dict[str, Resources]:
+    """What every node has now."""
+    return {node.name: node.present for node in problem.nodes}
+
+
+def found(
+    problem: Problem,
+    solver: str,
+    allocations: Mapping[str, Resources],
+    *,
+    bound: float | None,
+    seconds: float,
+    seed: int,
+    dual_prices: Resources | None = None,
+    reason: str = "",
+) -> Answer:
+    """A feasible split as an answer: optimal when the bound leaves no room above it."""
+    worth = objective(problem, allocations)
+    status: Status = "feasible"
+    gap = None
+    if bound is not None and math.isfinite(bound):
+        bound = max(bound, worth)
+        size = money_scale(problem)
+        gap = 100.0 * (bound - worth) / max(abs(worth), size * EXACT)
+        if bound - worth <= EXACT * size:
+            status, gap = "optimal", min(gap, 100.0 * EXACT)
+    else:
+        bound = None
+    return Answer(
+        solver=solver,
+        status=status,
+        shares=shares_of(problem, allocations),
+        objective_usd=worth,
+        bound_usd=bound,
+        gap_pct=gap,
+        dual_prices=dual_prices if dual_prices is not None else Resources(),
+        seconds=seconds,
+        seed=seed,
+        reason=reason,
+    )
+
+
+def nothing(status: Status, solver: str, reasons: Sequence[str], *, seconds: float, seed: int) -> Answer:
+    """An answer without a split, and why."""
+    return Answer(
+        solver=solver,
+        status=status,
+        shares=(),
+        objective_usd=None,
+        bound_usd=None,
+        gap_pct=None,
+        dual_prices=Resources(),
+        seconds=seconds,
+        seed=seed,
+        reason="; ".join(reasons),
+    )
+
+
+def fitted(problem: Problem, allocations: Mapping[str, Resources]) -> dict[str, Resources]:
+    """The allocations without the last digits by which floating point exceeds a capacity.
+
+    Taken from the nodes that grew most; more than rounding errors is never taken.
+    """
+    amounts = {name: dict(allocation.known()) for name, allocation in allocations.items()}
+    for name, capacity in problem.capacity.known():
+        holders = [node for node in problem.nodes if name in amounts[node.name]]
+        excess = math.fsum(amounts[node.name][name] for node in holders) - capacity
+        rounding = 100.0 * TIGHT * max(capacity, excess)
+        for node in sorted(holders, key=lambda each: each.present.or_zero(name) - amounts[each.name][name]):
+            if excess <= 0.0:
+                break
+            if node.locked or node.step.get(name):
+                continue
+            keep = max(node.floor.or_zero(name), node.need.or_zero(name))
+            cut = min(excess, max(amounts[node.name][name] - keep, 0.0), rounding)
+            amounts[node.name][name] -= cut
+            excess -= cut
+    return {each: resources(amounts[each]) for each in amounts}

@@ -1,0 +1,254 @@
+"""An independent check of answers: what a solver claims, held against the problem's own words.
+
+Shares no code with any solver. What an allocation earns is found by a small simplex of its own (Bland's rule, on
+plain lists, one node at a time), or, where no activity takes more than one resource, by buying the dearest first.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, TypeAlias
+
+from orch.model.resources import RESOURCES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from orch.model.problems import Activity, Answer, Problem, ProblemNode
+    from orch.model.resources import ResourceName, Resources
+
+AMOUNT = 1e-6
+"""Tolerance of amounts, as a share of the resource's capacity."""
+MONEY = 1e-5
+"""Tolerance of money, as a share of what the whole problem is worth."""
+Split: TypeAlias = "dict[str, Resources]"
+
+
+def check(problem: Problem, answer: Answer) -> tuple[str, ...]:
+    """What is wrong with an answer, in words; empty when it may be believed.
+
+    Constraints, the claimed objective, bound and gap are all checked. An answer without a split (infeasible, out
+    of time) is wrong only if it calls a problem infeasible that the present split satisfies.
+    """
+    if not answer.shares and answer.status in ("infeasible", "out_of_time"):
+        return tuple(_false_despair(problem, answer))
+    names = [share.node for share in answer.shares]
+    if sorted(names) != sorted(node.name for node in problem.nodes):
+        return (f"the answer is about {', '.join(names) or 'nobody'}, not about each node once",)
+    split = {share.node: share.allocation for share in answer.shares}
+    wrong = [*violations(problem, split)]
+    if not wrong:
+        wrong += _false_claims(problem, answer, split)
+    return tuple(wrong)
+
+
+def objective(problem: Problem, split: Split) -> float:
+    """The problem's objective of a split, in USD over the horizon, recomputed from nothing but the problem."""
+    total = 0.0
+    for node in problem.nodes:
+        given = split[node.name]
+        total += problem.horizon_h * _income(problem, node, given)
+        moved = {name: abs((given.get(name) or 0.0) - was) for name, was in node.present.known()}
+        total -= sum((node.unit_usd.get(name) or 0.0) * amount for name, amount in moved.items())
+        if any(amount > _slack(problem, name) for name, amount in moved.items()):
+            total -= node.change_usd
+    return total
+
+
+def violations(problem: Problem, split: Split) -> tuple[str, ...]:
+    """The constraints of a problem that a split violates, one sentence each."""
+    wrong = [sentence for node in problem.nodes for sentence in _node_violations(problem, node, split[node.name])]
+    if wrong:
+        return tuple(wrong)
+    changed = 0
+    for node in problem.nodes:
+        changed += any(
+            abs((split[node.name].get(name) or 0.0) - was) > _slack(problem, name)
+            for name, was in node.present.known()
+        )
+    if problem.max_changes is not None and changed > problem.max_changes:
+        wrong.append(f"{changed} nodes change, and only {problem.max_changes} may")
+    for name in RESOURCES:
+        capacity = problem.capacity.get(name)
+        if capacity is None:
+            continue
+        given = sum(split[node.name].get(name) or 0.0 for node in problem.nodes)
+        if given > capacity + _slack(problem, name):
+            wrong.append(f"{name}: {given:.9g} is given out, and only {capacity:.9g} may be")
+    return tuple(wrong)
+
+
+def _slack(problem: Problem, name: ResourceName) -> float:
+    sizes = [problem.capacity.get(name) or 0.0, *((node.present.get(name) or 0.0) for node in problem.nodes)]
+    return AMOUNT * (max(sizes) or 1.0)
+
+
+def _needs(node: ProblemNode, name: ResourceName) -> float:
+    need = node.need.get(name)
+    return (node.floor.get(name) or 0.0) if need is None else need
+
+
+def _on(problem: Problem, node: ProblemNode, given: Resources) -> bool:
+    """Whether a node has all it needs to run."""
+    return all(
+        (given.get(name) or 0.0) >= max(node.floor.get(name) or 0.0, _needs(node, name)) - _slack(problem, name)
+        for name, _ in node.present.known()
+    )
+
+
+def _node_violations(problem: Problem, node: ProblemNode, given: Resources) -> Iterator[str]:
+    for name in RESOURCES:
+        was, now = node.present.get(name), given.get(name)
+        if was is None:
+            if now is not None:
+                yield f"{node.name} is given {now:g} {name}, and what it has now is unknown"
+        elif now is None or not math.isfinite(now):
+            yield f"{node.name} is given no amount of {name}"
+        elif now < 0.0:
+            yield f"{node.name} is given {now:g} {name}"
+        else:
+            yield from _amount_violations(problem, node, name, was, now)
+    running = _on(problem, node, given)
+    if not running and not node.may_stop:
+        yield f"{node.name} gets less than its floor or need, and may not stop"
+    if not running and node.may_stop:
+        for name, now in given.known():
+            if now > _slack(problem, name):
+                yield f"{node.name} gets {now:.9g} {name}, too little to run and more than nothing"
+
+
+def _amount_violations(
+    problem: Problem, node: ProblemNode, name: ResourceName, was: float, now: float
+) -> Iterator[str]:
+    slack = _slack(problem, name)
+    if (node.locked or problem.capacity.get(name) is None) and abs(now - was) > slack:
+        why = "it is locked" if node.locked else "the capacity is unknown"
+        yield f"{node.name} goes from {was:.9g} to {now:.9g} {name}, although {why}"
+    cap = node.cap.get(name)
+    if cap is not None and now > cap + slack:
+        yield f"{node.name} gets {now:.9g} {name}, above its cap of {cap:.9g}"
+    step = node.step.get(name)
+    if step is None or step <= 0.0 or abs(now - was) <= slack:
+        return
+    steps = (now - (node.floor.get(name) or 0.0)) / step
+    stopped = node.may_stop and now <= slack
+    if abs(steps - round(steps)) * step > slack + AMOUNT * step and not stopped:
+        yield f"{node.name} gets {now:.9g} {name}, not a whole number of steps of {step:g}"
+
+
+def _size(problem: Problem) -> float:
+    """What the whole problem is about, in USD over the horizon, for tolerances."""
+    most = costs = 0.0
+    for node in problem.nodes:
+        most += abs(node.base_usd_per_hour)
+        costs += node.change_usd
+        costs += sum(unit * _slack(problem, name) / AMOUNT for name, unit in node.unit_usd.known())
+        for each in node.activities:
+            ways = [
+                (max(problem.capacity.get(name) or 0.0, node.present.get(name) or 0.0)) / amount
+                for name, amount in each.takes.known()
+                if amount > 0.0
+            ]
+            most += abs(each.usd_per_hour) * min([each.width, *ways])
+    return max(most * problem.horizon_h + costs, 1e-9)
+
+
+def _false_claims(problem: Problem, answer: Answer, split: Split) -> Iterator[str]:
+    worth, slack = objective(problem, split), MONEY * _size(problem)
+    claimed, bound = answer.objective_usd, answer.bound_usd
+    if answer.status not in ("optimal", "feasible"):
+        yield f"it calls itself {answer.status} and gives a split that satisfies everything"
+    if claimed is None or not math.isfinite(claimed):
+        yield "it claims no objective"
+    elif abs(claimed - worth) > slack:
+        yield f"it claims {claimed:.9g} USD, and the split is worth {worth:.9g}"
+    if bound is not None and not bound >= worth - slack:
+        yield f"its bound of {bound:.9g} USD is below what its own split is worth, {worth:.9g}"
+    if answer.status == "optimal":
+        if bound is None or bound > worth + slack:
+            yield "it calls itself optimal without a bound that shows it"
+        present = {node.name: node.present for node in problem.nodes}
+        if not violations(problem, present) and objective(problem, present) > worth + slack:
+            yield f"it calls itself optimal, and keeping all is worth {objective(problem, present):.9g} USD"
+
+
+def _false_despair(problem: Problem, answer: Answer) -> Iterator[str]:
+    present = {node.name: node.present for node in problem.nodes}
+    if answer.status == "infeasible" and not violations(problem, present):
+        yield "it calls the problem infeasible, and the present split satisfies everything"
+
+
+def _income(problem: Problem, node: ProblemNode, given: Resources) -> float:
+    """USD per hour of one node."""
+    if node.may_stop and not _on(problem, node, given):
+        return 0.0
+    room = {name: max((given.get(name) or 0.0) - _needs(node, name), 0.0) for name, _ in node.present.known()}
+    paying = [each for each in node.activities if each.usd_per_hour > 0.0 and each.width > 0.0]
+    if all(len(_takes(each, room)) <= 1 for each in paying):
+        return node.base_usd_per_hour + _dearest_first(paying, room)
+    return node.base_usd_per_hour + _simplex(paying, room)
+
+
+def _takes(activity: Activity, room: dict[ResourceName, float]) -> dict[ResourceName, float]:
+    return {name: amount for name, amount in activity.takes.known() if amount > 0.0 and name in room}
+
+
+def _dearest_first(paying: Sequence[Activity], room: dict[ResourceName, float]) -> float:
+    worth = 0.0
+    for name in [None, *room]:
+        left = math.inf if name is None else room[name]
+        own = []
+        for each in paying:
+            takes = _takes(each, room)
+            if (name is None and not takes) or (name is not None and name in takes):
+                own.append((each.usd_per_hour / (takes[name] if name is not None else 1.0), each, takes))
+        for per_unit, each, takes in sorted(own, key=lambda one: -one[0]):
+            units = min(left, each.width * (takes[name] if name is not None else 1.0))
+            worth += per_unit * units
+            left -= units
+    return worth
+
+
+def _simplex(paying: Sequence[Activity], room: dict[ResourceName, float]) -> float:
+    """Maximise worth of levels within room and widths: a tableau whose slack variables are the first basis."""
+    rows: list[list[float]] = []
+    limits: list[float] = []
+    for name, left in room.items():
+        row = [_takes(each, room).get(name, 0.0) for each in paying]
+        if any(row):
+            size = max(row)
+            rows.append([value / size for value in row])
+            limits.append(left / size)
+    for index, each in enumerate(paying):
+        if math.isfinite(each.width):
+            rows.append([1.0 if other == index else 0.0 for other in range(len(paying))])
+            limits.append(each.width)
+    count = len(paying)
+    table = [
+        [*row, *(float(i == j) for j in range(len(rows))), limit]
+        for i, (row, limit) in enumerate(zip(rows, limits, strict=True))
+    ]
+    goal = [-each.usd_per_hour for each in paying] + [0.0] * (len(rows) + 1)
+    largest = max(each.usd_per_hour for each in paying)
+    basis = [count + index for index in range(len(rows))]
+    for _ in range(200 + 50 * len(goal)):
+        enter = next((j for j in range(len(goal) - 1) if goal[j] < -1e-12 * largest), None)
+        if enter is None:
+            return goal[-1]
+        ratios = [(row[-1] / row[enter], basis[i], i) for i, row in enumerate(table) if row[enter] > 1e-12]
+        if not ratios:
+            return math.inf
+        _, _, leave = min(ratios)
+        _pivot(table, goal, leave, enter)
+        basis[leave] = enter
+    return goal[-1]
+
+
+def _pivot(table: list[list[float]], goal: list[float], leave: int, enter: int) -> None:
+    row = table[leave]
+    by = row[enter]
+    table[leave] = row = [value / by for value in row]
+    for other in [*(each for index, each in enumerate(table) if index != leave), goal]:
+        by = other[enter]
+        if by:
+            other[:] = [value - by * own for value, own in zip(other, row, strict=True)]

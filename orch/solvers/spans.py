@@ -1,0 +1,230 @@
+"""What each node of a problem may be given, and why a problem has no solution, in words."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from orch.model.base import Value
+from orch.model.resources import RESOURCES, ResourceName, Resources
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from orch.model.problems import Problem, ProblemNode
+
+TIGHT = 1e-9
+"""Two amounts closer than this share of a resource's scale are the same to a solver."""
+
+
+class Span(Value):
+    """What one running node may be given of one resource, in the resource's unit.
+
+    `floor` is where its steps begin, `least` what it needs to run, `most` its cap. `fixed`: it keeps `present`.
+    """
+
+    resource: ResourceName
+    present: float
+    floor: float
+    need: float
+    least: float
+    most: float
+    step: float | None
+    unit_usd: float
+    fixed: bool
+
+    def on_grid(self, amount: float) -> bool:
+        """Whether an amount is a whole number of steps above the floor."""
+        if self.step is None:
+            return True
+        steps = (amount - self.floor) / self.step
+        return abs(steps - round(steps)) <= 1e-6
+
+    def at_or_above(self, amount: float) -> float:
+        """The smallest permissible amount not below this one (the present amount is always permissible)."""
+        if self.step is None:
+            return amount
+        up = self.floor + self.step * math.ceil((amount - self.floor) / self.step - 1e-6)
+        return self.present if amount <= self.present < up else up
+
+    def at_or_below(self, amount: float) -> float:
+        """The largest permissible amount not above this one."""
+        if self.step is None:
+            return amount
+        down = self.floor + self.step * math.floor((amount - self.floor) / self.step + 1e-6)
+        return self.present if down < self.present <= amount else down
+
+
+def spans(problem: Problem, node: ProblemNode) -> tuple[Span, ...]:
+    """One span per planned resource of a node: those of which its present amount is known."""
+    return tuple(_span(problem, node, name, present) for name, present in node.present.known())
+
+
+def _span(problem: Problem, node: ProblemNode, name: ResourceName, present: float) -> Span:
+    floor = node.floor.or_zero(name)
+    need = node.need.get(name)
+    cap = node.cap.get(name)
+    capacity = problem.capacity.get(name)
+    step = node.step.get(name)
+    return Span(
+        resource=name,
+        present=present,
+        floor=floor,
+        need=floor if need is None else need,
+        least=max(floor, floor if need is None else need),
+        most=(math.inf if capacity is None else max(capacity, 0.0)) if cap is None else cap,
+        step=step if step is not None and step > 0.0 else None,
+        unit_usd=node.unit_usd.or_zero(name),
+        fixed=node.locked or capacity is None,
+    )
+
+
+def scales(problem: Problem) -> dict[ResourceName, float]:
+    """The size of each resource's numbers: its capacity, or the largest present amount, or 1."""
+    found: dict[ResourceName, float] = {}
+    for name in RESOURCES:
+        sizes = [problem.capacity.or_zero(name), *(node.present.or_zero(name) for node in problem.nodes)]
+        found[name] = max((abs(size) for size in sizes), default=0.0) or 1.0
+    return found
+
+
+def can_stop(problem: Problem, node: ProblemNode) -> bool:
+    """Whether a node may be given nothing at all."""
+    fixed = (span for span in spans(problem, node) if span.fixed)
+    return node.may_stop and all(span.present <= 0.0 for span in fixed)
+
+
+def faults(problem: Problem) -> tuple[str, ...]:
+    """What makes a problem meaningless: numbers that are none, names used twice, no horizon."""
+    found: list[str] = []
+    if not (math.isfinite(problem.horizon_h) and problem.horizon_h > 0.0):
+        found.append(f"the horizon of {problem.horizon_h} h is not a time")
+    names = [node.name for node in problem.nodes]
+    found += [f"there are two nodes called {name}" for name in sorted(set(names)) if names.count(name) > 1]
+    found += [
+        f"the capacity has {amount} {name}" for name, amount in problem.capacity.known() if not _sane(amount)
+    ]
+    for node in problem.nodes:
+        found += [f"{node.name} has {what}" for what in _node_faults(node)]
+    return tuple(found)
+
+
+def _sane(amount: float) -> bool:
+    return math.isfinite(amount) and amount >= 0.0
+
+
+def _node_faults(node: ProblemNode) -> Iterator[str]:
+    amounts: tuple[tuple[str, Resources], ...] = (
+        ("present", node.present),
+        ("floor", node.floor),
+        ("need", node.need),
+        ("step", node.step),
+        ("cost per unit", node.unit_usd),
+        *(("activity's takes", each.takes) for each in node.activities),
+    )
+    for what, vector in amounts:
+        yield from (f"a {what} of {amount} {name}" for name, amount in vector.known() if not _sane(amount))
+    yield from (f"a cap of {amount} {name}" for name, amount in node.cap.known() if not amount >= 0.0)
+    if not math.isfinite(node.base_usd_per_hour):
+        yield f"a base income of {node.base_usd_per_hour} USD/h"
+    if not _sane(node.change_usd):
+        yield f"a cost per change of {node.change_usd} USD"
+    for each in node.activities:
+        if not each.width >= 0.0:
+            yield f"an activity {each.width} wide"
+        if not math.isfinite(each.usd_per_hour):
+            yield f"an activity worth {each.usd_per_hour} USD/h"
+        if math.isinf(each.width) and not any(amount > 0.0 for _, amount in each.takes.known()):
+            yield "an activity without end that takes nothing"
+
+
+def conflicts(problem: Problem) -> tuple[str, ...]:
+    """The constraints that contradict each other, one sentence each; empty when a split exists.
+
+    Complete but for `max_changes`, where only the changes that every split needs are counted.
+    """
+    found: list[str] = []
+    for node in problem.nodes:
+        found += _own_conflicts(problem, node)
+    scale = scales(problem)
+    for name, capacity in problem.capacity.known():
+        parts = [(node, *_must_keep(problem, node, name)) for node in problem.nodes]
+        total = math.fsum(amount for _, amount, _ in parts)
+        if total > capacity + TIGHT * scale[name]:
+            kept = ", ".join(f"{node.name} {amount:g} ({why})" for node, amount, why in parts if amount > 0.0)
+            found.append(
+                f"{name}: {kept} must be kept, {total:g} together, and only {capacity:g} may be given out"
+            )
+    return tuple(found) + (_too_few_changes(problem) if not found else ())
+
+
+def _own_conflicts(problem: Problem, node: ProblemNode) -> Iterator[str]:
+    if can_stop(problem, node) and (not node.locked or all(amount <= 0.0 for _, amount in node.present.known())):
+        return
+    scale = scales(problem)
+    for span in spans(problem, node):
+        slack = TIGHT * scale[span.resource]
+        which = "floor" if span.floor >= span.need else "need"
+        if span.fixed:
+            why = "is locked" if node.locked else f"keeps what it has (capacity of {span.resource} unknown)"
+            if span.present < span.least - slack:
+                yield f"{node.name} {why} at {span.present:g} {span.resource}, below its {which} of {span.least:g}"
+            if span.present > span.most + slack:
+                yield f"{node.name} {why} at {span.present:g} {span.resource}, above its cap of {span.most:g}"
+        elif span.at_or_above(span.least) > span.most + slack and node.cap.get(span.resource) is not None:
+            yield f"{node.name}: its {which} of {span.least:g} {span.resource} exceeds its cap of {span.most:g}"
+
+
+def _must_keep(problem: Problem, node: ProblemNode, name: ResourceName) -> tuple[float, str]:
+    span = next((each for each in spans(problem, node) if each.resource == name), None)
+    if span is None:
+        return 0.0, "not planned"
+    if span.fixed:
+        return span.present, "locked"
+    if can_stop(problem, node):
+        return 0.0, "may stop"
+    return span.at_or_above(span.least), "floor" if span.floor >= span.need else "need"
+
+
+def kept_out(problem: Problem) -> tuple[str, ...]:
+    """What the present split itself violates, one sentence each; empty when everything may stay as it is."""
+    found: list[str] = []
+    for node in problem.nodes:
+        found += _outside(problem, node)
+    scale = scales(problem)
+    for name, capacity in problem.capacity.known():
+        total = math.fsum(node.present.or_zero(name) for node in problem.nodes)
+        if total > capacity + TIGHT * scale[name]:
+            found.append(f"{name}: {total:g} is given out now, and only {capacity:g} may be")
+    return tuple(found)
+
+
+def may_keep(problem: Problem, node: ProblemNode) -> bool:
+    """Whether what a node has now is within its own floors and caps."""
+    return not any(_outside(problem, node))
+
+
+def _outside(problem: Problem, node: ProblemNode) -> Iterator[str]:
+    if node.may_stop and all(amount <= 0.0 for _, amount in node.present.known()):
+        return
+    scale = scales(problem)
+    for span in spans(problem, node):
+        slack = TIGHT * scale[span.resource]
+        if span.present < span.least - slack:
+            which = "floor" if span.floor >= span.need else "need"
+            yield f"{node.name} has {span.present:g} {span.resource}, below its {which} of {span.least:g}"
+        if span.present > span.most + slack and node.cap.get(span.resource) is not None:
+            yield f"{node.name} has {span.present:g} {span.resource}, above its cap of {span.most:g}"
+
+
+def _too_few_changes(problem: Problem) -> tuple[str, ...]:
+    if problem.max_changes is None:
+        return ()
+    allowed = max(problem.max_changes, 0)
+    moving = [node.name for node in problem.nodes if any(_outside(problem, node))]
+    if len(moving) > allowed:
+        names = ", ".join(moving)
+        return (f"{names} must change to be within floors and caps, and only {allowed} may change",)
+    if allowed == 0:
+        return tuple(f"{each}, and no node may change" for each in kept_out(problem))
+    return ()
