@@ -1,0 +1,233 @@
+"""What may be moved now: the journal's word, and every check that is made before a lever is touched."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orch.model.fleet import MODES
+from orch.model.moves import CanReallocate, Guards, Hold
+from orch.model.plans import Blocker
+from orch.model.resources import RESOURCES, TOLERANCE
+from orch.reallocation.holds import HOUR, past_of
+from orch.reallocation.steps import changed
+from orch.reallocation.story import stories
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from datetime import datetime
+
+    from orch.model.fleet import Mode, NodeState, Snapshot
+    from orch.model.moves import JournalRecord, Trigger
+    from orch.model.plans import Code, Plan
+    from orch.model.resources import ResourceName, Resources
+    from orch.reallocation.holds import NodePast, Past
+    from orch.reallocation.settings import MoveLimits
+
+
+def guards_of(past: Past, now: datetime, limits: MoveLimits, *, running: str | None = None) -> Guards:
+    """What is allowed at a time. A running move counts towards the hour."""
+    holds = tuple(
+        Hold(node=name, until=node.until, sentence=_why_held(name, node))
+        for name, node in sorted(past.nodes.items())
+        if node.until > now
+    )
+    recent = sorted(when for identity, when in past.ended if when + HOUR > now and identity != running)
+    moves = len(recent) + (running is not None)
+    next_slot_at = None
+    # The slot opens when enough of the recent moves are an hour old that one more fits.
+    if moves >= limits.max_moves_per_hour > 0 and recent:
+        next_slot_at = recent[min(moves - limits.max_moves_per_hour, len(recent) - 1)] + HOUR
+    return Guards(
+        holds=holds,
+        moves_in_last_hour=moves,
+        max_moves_per_hour=limits.max_moves_per_hour,
+        next_slot_at=next_slot_at,
+        running=running,
+        stuck=past.stuck,
+    )
+
+
+def _why_held(name: str, node: NodePast) -> str:
+    what = "a move of it was rolled back" if node.rolled_back else "it was moved"
+    again = f"; {node.failures} quick reversals in a row lengthened the hold" if node.failures else ""
+    return f"{name} rests until {node.until:%Y-%m-%d %H:%M} UTC because {what}{again}."
+
+
+def guards_at(records: Iterable[JournalRecord], now: datetime, limits: MoveLimits) -> Guards:
+    """What the journal alone allows at a time.
+
+    Every node that a settled or rolled-back move changed is held for `min_hold_s`; each quick reversal in a
+    row (within two holds) doubles that, up to a day. Refused attempts hold nothing.
+
+    Raises:
+        JournalError: The journal contradicts itself.
+    """
+    told = stories(records)
+    running = next((identity for identity, story in told.items() if not story.ended), None)
+    return guards_of(past_of(told.values(), limits), now, limits, running=running)
+
+
+LEVER_MODE: dict[Mode, tuple[Code, str]] = {
+    "observe": ("LEVER_IN_OBSERVE_MODE", "is only observed"),
+    "suggest": ("LEVER_IN_SUGGEST_MODE", "is in suggest mode: orch advises and touches nothing"),
+    "approve": ("LEVER_NEEDS_APPROVAL", "moves only what a person has approved"),
+}
+
+
+def can_reallocate(
+    plan: Plan, guards: Guards, snapshot: Snapshot | None, now: datetime, trigger: Trigger = "auto"
+) -> CanReallocate:
+    """Whether a plan may be carried out now, and everything that stands in its way.
+
+    A person's word (`approved`, `manual`) overrides holds, the budget of moves and cost effectiveness,
+    and never what is unsafe: a stuck or running saga, a lever not allowed, a node out of reach, a floor.
+    """
+    blockers = [*split_blockers(plan.from_value, plan.to_value, guards, snapshot, now, trigger)]
+    if trigger == "auto":
+        blockers.extend(_worthless(plan))
+    return CanReallocate(allowed=not blockers, blockers=tuple(blockers))
+
+
+def split_blockers(
+    present: Mapping[str, Resources],
+    goal: Mapping[str, Resources],
+    guards: Guards,
+    snapshot: Snapshot | None,
+    now: datetime,
+    trigger: Trigger,
+) -> tuple[Blocker, ...]:
+    """What stands in the way of going from one split to another, money aside."""
+    touched = {node: changed(present[node], goal[node]) for node in sorted(goal) if node in present}
+    touched = {node: names for node, names in touched.items() if names}
+    blockers = [*_standing(guards, now, trigger)]
+    if not touched:
+        blockers.append(Blocker(code="ALREADY_BEST", sentence="The plan changes nothing."))
+    if snapshot is None:
+        blockers.append(Blocker(code="NOT_READY", sentence="No snapshot of the fleet has been taken yet."))
+        return tuple(blockers)
+    if trigger == "auto":
+        blockers.extend(
+            Blocker(code="HOLD_ACTIVE", sentence=hold.sentence, node=hold.node, until=hold.until)
+            for hold in guards.holds
+            if hold.node in touched and hold.until > now
+        )
+    states = {state.name: state for state in snapshot.nodes}
+    for node, names in touched.items():
+        state = states.get(node)
+        if state is None:
+            blockers.append(
+                Blocker(code="NODE_OFFLINE", sentence=f"{node} is not a node of this host.", node=node)
+            )
+            continue
+        blockers.extend(_unreachable(state))
+        blockers.extend(_unmovable(state, names, trigger))
+        blockers.extend(_unsafe(state, names, goal[node]))
+    blockers.extend(_too_much(snapshot, goal))
+    return tuple(blockers)
+
+
+def _standing(guards: Guards, now: datetime, trigger: Trigger) -> Iterator[Blocker]:
+    if guards.stuck is not None:
+        yield Blocker(
+            code="SAGA_STUCK",
+            sentence=f"Levers are frozen: reallocation {guards.stuck} could not be undone and needs a person.",
+        )
+    if guards.frozen_until is not None and guards.frozen_until > now:
+        yield Blocker(code="FROZEN", sentence="Levers are frozen by the operator.", until=guards.frozen_until)
+    if guards.running is not None:
+        yield Blocker(code="REALLOCATION_RUNNING", sentence=f"Reallocation {guards.running} is not finished yet.")
+    if trigger == "auto" and guards.moves_in_last_hour >= guards.max_moves_per_hour:
+        yield Blocker(
+            code="RATE_LIMITED",
+            sentence=f"{guards.moves_in_last_hour} of {guards.max_moves_per_hour} moves of this hour are made.",
+            until=guards.next_slot_at,
+        )
+
+
+def _unreachable(state: NodeState) -> Iterator[Blocker]:
+    if state.health == "offline":
+        yield Blocker(
+            code="NODE_OFFLINE", sentence=f"{state.name} is offline: {state.health_reason}", node=state.name
+        )
+    elif state.health == "unknown":
+        yield Blocker(
+            code="NODE_STALE", sentence=f"Whether {state.name} is connected is not known.", node=state.name
+        )
+
+
+def _unmovable(state: NodeState, names: tuple[ResourceName, ...], trigger: Trigger) -> Iterator[Blocker]:
+    """Missing levers, and levers that are not trusted with this: one blocker per reason."""
+    allowed: Mode = "auto" if trigger == "auto" else "approve"
+    said: set[Code] = set()
+    for name in names:
+        modes = [MODES.index(lever.mode) for lever in state.levers if name in lever.sets]
+        if not modes:
+            yield Blocker(code="LEVER_MISSING", sentence=f"{state.name} has no lever for {name}.", node=state.name)
+            continue
+        mode = MODES[max(modes)]
+        if MODES.index(mode) < MODES.index(allowed):
+            code, why = LEVER_MODE[mode]
+            if code not in said:
+                yield Blocker(code=code, sentence=f"The lever for {name} of {state.name} {why}.", node=state.name)
+            said.add(code)
+
+
+def _unsafe(state: NodeState, names: tuple[ResourceName, ...], goal: Resources) -> Iterator[Blocker]:
+    """What must not be taken from a node: what it has promised, and what it needs to live."""
+    for name in names:
+        wanted, has = goal.or_zero(name), state.allocation.get(name)
+        if has is None:
+            yield Blocker(
+                code="ALLOCATION_UNKNOWN",
+                sentence=f"How much {name} {state.name} has now is not known.",
+                node=state.name,
+            )
+            continue
+        if wanted >= has:
+            continue
+        committed, floor = state.committed.get(name), state.floor.get(name)
+        if committed is not None and wanted < committed - TOLERANCE * max(1.0, committed):
+            yield Blocker(
+                code="NODE_COMMITTED",
+                sentence=f"{state.name} has promised {committed:g} {name}; it cannot go down to {wanted:g}.",
+                node=state.name,
+            )
+        if floor is not None and wanted < floor - TOLERANCE * max(1.0, floor):
+            yield Blocker(
+                code="PROTECTED_FLOOR",
+                sentence=f"{state.name} must keep {floor:g} {name}; it cannot go down to {wanted:g}.",
+                node=state.name,
+            )
+
+
+def _too_much(snapshot: Snapshot, goal: Mapping[str, Resources]) -> Iterator[Blocker]:
+    """Resources of which the new split would give out more than there is, and more than now."""
+    for name in RESOURCES:
+        capacity = snapshot.capacity.get(name)
+        if capacity is None:
+            continue
+        free = capacity - snapshot.reserve.or_zero(name)
+        now = after = 0.0
+        for state in snapshot.nodes:
+            has = state.allocation.get(name)
+            # A node whose limit nobody knows still takes what it is seen to use.
+            has = state.used.or_zero(name) if has is None else has
+            wanted = goal[state.name].get(name) if state.name in goal else None
+            now += has
+            after += has if wanted is None or state.allocation.get(name) is None else wanted
+        slack = TOLERANCE * max(1.0, free)
+        if after > free + slack and after > now + slack:
+            yield Blocker(
+                code="INFEASIBLE",
+                sentence=f"The split would give out {after:g} of {free:g} {name}.",
+            )
+
+
+def _worthless(plan: Plan) -> Iterator[Blocker]:
+    if plan.gain_usd is None or plan.cost_usd is None:
+        yield Blocker(code="RATE_UNKNOWN", sentence="What the move would gain or cost is not known.")
+    elif plan.gain_usd <= plan.cost_usd:
+        yield Blocker(
+            code="GAIN_BELOW_COST",
+            sentence=f"The move would gain {plan.gain_usd:.4f} USD and cost {plan.cost_usd:.4f} USD.",
+        )

@@ -1,0 +1,127 @@
+"""What ended moves leave behind: which nodes rest how long, and how many moves the last hour saw."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
+
+from orch.model.base import Value
+from orch.model.resources import ResourceName
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from orch.model.moves import Change
+    from orch.reallocation.settings import MoveLimits
+    from orch.reallocation.story import Story
+
+LONGEST_HOLD_S = 24 * 3600.0
+HOUR = timedelta(hours=1)
+
+
+class Turned(Value):
+    """Which way a resource of a node last went, and when."""
+
+    resource: ResourceName
+    up: bool
+    ended_at: datetime
+
+
+class NodePast(Value):
+    """What a node's moves left behind.
+
+    `failures` counts flip-backs and rollbacks in a row, each soon after the last.
+    """
+
+    ended_at: datetime
+    hold_s: float
+    failures: int = 0
+    rolled_back: bool = False
+    turned: tuple[Turned, ...] = ()
+
+    @property
+    def until(self) -> datetime:
+        """When the node may be moved again."""
+        return self.ended_at + timedelta(seconds=self.hold_s)
+
+
+class Past(Value):
+    """What guards need to know of all ended moves. `ended`: id and time of those of the last hour."""
+
+    nodes: dict[str, NodePast] = msgspec.field(default_factory=dict)
+    ended: tuple[tuple[str, datetime], ...] = ()
+    stuck: str | None = None
+
+
+def _flips(before: NodePast, changes: Sequence[Change], started_at: datetime) -> bool:
+    """Whether a change takes back, within two holds, what the node's last change of that resource did."""
+    window = timedelta(seconds=2 * before.hold_s)
+    ways = {turned.resource: turned for turned in before.turned}
+    return any(
+        change.resource in ways
+        and ways[change.resource].up != _up(change)
+        and started_at <= ways[change.resource].ended_at + window
+        for change in changes
+    )
+
+
+def _up(change: Change) -> bool:
+    return (change.to_value or 0.0) > (change.from_value or 0.0)
+
+
+def _node_after(
+    before: NodePast | None, changes: Sequence[Change], story: Story, ended_at: datetime, limits: MoveLimits
+) -> NodePast:
+    record = story.record
+    settled = record.state == "settled"
+    failures = 0
+    if before is not None:
+        soon = record.started_at <= before.ended_at + timedelta(seconds=2 * before.hold_s)
+        again = _flips(before, changes, record.started_at) if settled else (before.rolled_back and soon)
+        failures = before.failures + 1 if again else 0
+    turned = before.turned if before is not None else ()
+    if settled:
+        names = {change.resource for change in changes}
+        turned = tuple(each for each in turned if each.resource not in names) + tuple(
+            Turned(resource=change.resource, up=_up(change), ended_at=ended_at) for change in changes
+        )
+    longest = max(LONGEST_HOLD_S, limits.min_hold_s)
+    hold_s = min(longest, limits.min_hold_s * 2.0 ** min(failures, 64))
+    return NodePast(ended_at=ended_at, hold_s=hold_s, failures=failures, rolled_back=not settled, turned=turned)
+
+
+def remember(past: Past, story: Story, limits: MoveLimits) -> Past:
+    """The past with one more ended saga.
+
+    A stuck one stops everything until a person has it rolled back. Settled and rolled-back moves hold the
+    nodes they touched and count towards the moves per hour. Refused ones, and those that ended before any
+    lever was pulled, leave nothing behind.
+    """
+    record = story.record
+    stuck = past.stuck if past.stuck != record.id else None
+    if record.state == "stuck":
+        return replace(past, stuck=record.id)
+    if record.ended_at is None or not story.touched:
+        return replace(past, stuck=stuck)
+    nodes = dict(past.nodes)
+    for node in sorted({story.steps[index].node for index in story.tried}):
+        own = tuple(change for change in record.changes if change.node == node)
+        nodes[node] = _node_after(nodes.get(node), own, story, record.ended_at, limits)
+    ended = tuple(
+        (identity, when)
+        for identity, when in past.ended
+        if identity != record.id and when + HOUR > record.ended_at
+    )
+    return Past(nodes=nodes, ended=(*ended, (record.id, record.ended_at)), stuck=stuck)
+
+
+def past_of(told: Iterable[Story], limits: MoveLimits) -> Past:
+    """The past from folded sagas, in the order in which they ended."""
+    past = Past()
+    ended = [story for story in told if story.ended and story.record.ended_at is not None]
+    for story in sorted(ended, key=lambda each: (each.record.ended_at or each.record.started_at, each.record.id)):
+        past = remember(past, story, limits)
+    return past

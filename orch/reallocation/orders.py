@@ -1,0 +1,142 @@
+"""How a saga begins: by a plan, or by a person who wants an earlier move taken back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orch.model.moves import JournalRecord, Reallocation
+from orch.reallocation.costs import estimate_reallocation_cost
+from orch.reallocation.guards import can_reallocate, split_blockers
+from orch.reallocation.machine import Saga, Turn, WriteLine
+from orch.reallocation.saga import begin_preflight, refuse
+from orch.reallocation.steps import changes_of, order_steps, split_of
+from orch.reallocation.story import fold
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from orch.model.fleet import Snapshot
+    from orch.model.moves import Guards, Step, Trigger
+    from orch.model.plans import Blocker, Code, Plan
+    from orch.reallocation.machine import Effect
+    from orch.reallocation.settings import SagaSettings
+
+
+def identity(now: datetime, sequence: int) -> str:
+    """An id that no other reallocation has, not even one of a lost journal: by time and line."""
+    return f"r{now:%Y%m%dT%H%M%S}-{sequence}"
+
+
+def execute_reallocation(
+    plan: Plan,
+    trigger: Trigger,
+    *,
+    guards: Guards,
+    snapshot: Snapshot | None,
+    now: datetime,
+    settings: SagaSettings,
+    sequence: int,
+) -> tuple[Saga, tuple[Effect, ...]]:
+    """Open a saga for a plan: it starts its preflight, or is refused with every reason at once.
+
+    Args:
+        plan: What to move.
+        trigger: Who wants it.
+        guards: What the journal allows now.
+        snapshot: The newest one, None before the first.
+        now: The clock's time.
+        settings: Timings and tolerances.
+        sequence: The number the saga's first line will have in the journal.
+    """
+    blockers = can_reallocate(plan, guards, snapshot, now, trigger).blockers
+    record = Reallocation(
+        id=identity(now, sequence),
+        plan_id=plan.id,
+        decision_id=plan.decision_id,
+        state="proposed",
+        trigger=trigger,
+        started_at=now,
+        ended_at=None,
+        changes=changes_of(plan.from_value, plan.to_value),
+        reasons=_codes(blockers) or plan.reasons,
+        sentence=plan.sentence,
+        predicted_gain_usd_per_hour=plan.gain_usd_per_hour,
+        cost_usd=plan.cost_usd,
+        realised_gain_usd_per_hour=None,
+        verdict="pending",
+        rolled_back_reason=None,
+    )
+    return _open(record, order_steps(plan.from_value, plan.to_value), blockers, now, settings)
+
+
+def rollback_allocation(
+    settled: Reallocation,
+    *,
+    guards: Guards,
+    snapshot: Snapshot | None,
+    now: datetime,
+    settings: SagaSettings,
+    sequence: int,
+) -> tuple[Saga, tuple[Effect, ...]]:
+    """Open a manual saga from the present split back to what a settled move found.
+
+    It passes the same preflight; only holds, the budget of moves and money do not bind a person. It keeps the
+    decision of the move it takes back, so that it can be explained.
+    """
+    goal = split_of(settled.changes, "from")
+    states = {state.name: state for state in snapshot.nodes} if snapshot is not None else {}
+    present = {
+        node: states[node].allocation if node in states else split_of(settled.changes, "to")[node] for node in goal
+    }
+    blockers = split_blockers(present, goal, guards, snapshot, now, "manual")
+    steps = order_steps(present, goal)
+    rates = {name: None if state.rate is None else state.rate.mean for name, state in states.items()}
+    record = Reallocation(
+        id=identity(now, sequence),
+        plan_id=None,
+        decision_id=settled.decision_id,
+        state="proposed",
+        trigger="manual",
+        started_at=now,
+        ended_at=None,
+        changes=changes_of(present, goal),
+        reasons=_codes(blockers),
+        sentence=f"A person asked to take back {settled.id}.",
+        predicted_gain_usd_per_hour=None,
+        cost_usd=estimate_reallocation_cost(steps, rates, settings),
+        realised_gain_usd_per_hour=None,
+        verdict="pending",
+        rolled_back_reason=None,
+    )
+    return _open(record, steps, blockers, now, settings)
+
+
+def _codes(blockers: Iterable[Blocker]) -> tuple[Code, ...]:
+    return tuple(dict.fromkeys(blocker.code for blocker in blockers))
+
+
+def _open(
+    record: Reallocation,
+    steps: tuple[Step, ...],
+    blockers: tuple[Blocker, ...],
+    now: datetime,
+    settings: SagaSettings,
+) -> tuple[Saga, tuple[Effect, ...]]:
+    line = JournalRecord(
+        sequence=0,
+        written_at=now,
+        reallocation_id=record.id,
+        event="opened",
+        state="proposed",
+        record=record,
+        steps=steps,
+    )
+    turn = Turn(Saga(story=fold(None, line)), now, settings)
+    turn.effects.append(WriteLine(line=line))
+    if blockers:
+        refuse(turn, "Nothing was changed: " + " ".join(blocker.sentence for blocker in blockers))
+    else:
+        turn.write("state", "approved")
+        begin_preflight(turn)
+    return turn.done()

@@ -1,0 +1,64 @@
+"""What the saga has to know besides the plan: how slow each node's lever is, and what counts as equal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from orch.model.base import Value
+from orch.model.resources import Resources
+
+if TYPE_CHECKING:
+    from orch.model.resources import ResourceName
+
+
+class MoveLimits(Value):
+    """How often nodes may be moved: seconds of the clock between moves of one node, moves of the host per hour."""
+
+    min_hold_s: float = 3600.0
+    max_moves_per_hour: int = 2
+
+
+class LeverTiming(Value):
+    """How slow one node's levers are, the slowest of them counting.
+
+    `downtime_s`: seconds of the node's income lost per pull. `settle_s`: seconds of the clock until a change can
+    be read back at the earliest. `deadline_s`: real seconds after which a change did not take.
+    """
+
+    downtime_s: float = 0.0
+    settle_s: float = 0.0
+    deadline_s: float = 60.0
+
+
+class SagaSettings(Value):
+    """The saga's patience. Seconds are real ones.
+
+    `levers` has a node's timing by its name, `usual` is for nodes without one. Two amounts are equal when they
+    differ by at most `tolerance` of the wanted amount or by `grain`, the finest amount worth telling apart.
+    """
+
+    levers: dict[str, LeverTiming] = msgspec.field(default_factory=dict)
+    usual: LeverTiming = LeverTiming()
+    tolerance: float = 0.005
+    grain: Resources = Resources(cpu_cores=0.01, memory_gb=0.01, bandwidth_mbps=0.1, storage_gb=0.1)
+    preflight_deadline_s: float = 30.0
+    read_every_s: float = 2.0
+    undo_attempts: int = 4
+    undo_pause_s: float = 5.0
+    resume_after_s: float = 3.0
+
+    def timing(self, node: str) -> LeverTiming:
+        """How slow the levers of a node are."""
+        return self.levers.get(node, self.usual)
+
+    def equal(self, name: ResourceName, read: float | None, wanted: float) -> bool:
+        """Whether an amount read back is the wanted one; an unknown amount never is."""
+        if read is None:
+            return False
+        return abs(read - wanted) <= max(self.tolerance * abs(wanted), self.grain.or_zero(name))
+
+    def took(self, read: Resources, wanted: Resources) -> bool:
+        """Whether all known amounts of `wanted` were read back."""
+        return all(self.equal(name, read.get(name), amount) for name, amount in wanted.known())
