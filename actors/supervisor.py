@@ -243,7 +243,7 @@ class Household:
             try:
                 stopped.get(timeout=max(0.0, until - self._clock.monotonic()))
             except pykka.Timeout:
-                log.error("actor %s did not stop in time", recipe.name)  # noqa: TRY400 - no trace worth reading
+                log.error("actor %s did not stop in time", recipe.name)  # noqa: TRY400 - a timeout has no trace worth reading
                 late.append(recipe.name)
             self._directory.remove(recipe.name)
         return late

@@ -1,0 +1,466 @@
+from contextlib import suppress
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from actors.base import Actor
+from actors.stage import Stage, StageError
+from actors.supervisor import Recipe, Supervisor
+from orch.messages import (
+    ActorFailed,
+    AreYouReady,
+    CommitBatch,
+    HowMuchWork,
+    RecordBoard,
+    RestoreBooks,
+    TickRecorded,
+    TidyStore,
+)
+from orch.model.wire import FileRead
+
+
+def boom(_):
+    raise ValueError("boom")
+
+
+def tick_of(number):
+    return TickRecorded(sequence=number)
+
+
+@pytest.fixture
+def stage(start):
+    return Stage(1, start, trace=True)
+
+
+@pytest.fixture
+def act(stage, probe_class):
+    """Puts a probe on the stage."""
+
+    def put(name, **scripts):
+        actor = probe_class(name, stage.house(), **scripts)
+        stage.add(actor)
+        return actor
+
+    return put
+
+
+# -- time ------------------------------------------------------------------------------------------------------
+
+
+def test_time_goes_from_one_timer_to_the_next_and_ends_where_asked(stage, act, start):
+    seen_at = []
+    act("a", each=lambda me: seen_at.append((stage.now(), stage.monotonic(), me.seen[-1].sequence)))
+    stage.after(30.0, "a", tick_of(1))
+    stage.at(start + timedelta(seconds=20), "a", tick_of(2))
+    stage.after_real(10.0, "a", tick_of(3))
+    stage.deliver_later(90.0, "a", tick_of(4))
+    assert stage.run_for(60) == 3
+    assert seen_at == [(start + timedelta(seconds=s), s, n) for s, n in ((10, 3), (20, 2), (30, 1))]
+    assert stage.now() == start + timedelta(seconds=60)
+    assert stage.speed == 1.0
+
+
+def test_the_last_instant_is_played_too(stage, act, start):
+    actor = act("a")
+    stage.after(60.0, "a", tick_of(1))
+    stage.run_until(start + timedelta(seconds=60))
+    assert actor.seen == [tick_of(1)]
+
+
+def test_one_instant_reached_on_two_ways_is_one_instant(stage, act, start):
+    actor = act("a", again=lambda me: stage.after(0.1, "a", tick_of(1)))
+    stage.tell("a", RestoreBooks(reply_to="again"))
+    stage.drain()
+    stage.at(start + timedelta(milliseconds=100), "a", tick_of(2))
+    stage.run_for(0.1)
+    assert actor.seen == [tick_of(1), tick_of(2)]
+
+
+def test_a_timer_in_the_past_is_told_now(stage, act, start):
+    actor = act("a")
+    stage.run_for(10)
+    stage.at(start, "a", tick_of(1))
+    stage.after(-5, "a", tick_of(2))
+    stage.drain()
+    assert (actor.seen, stage.now()) == ([tick_of(1), tick_of(2)], start + timedelta(seconds=10))
+
+
+def test_time_never_goes_back(stage, start):
+    stage.run_for(10)
+    with pytest.raises(ValueError, match="past"):
+        stage.run_until(start)
+
+
+def test_a_naive_start_is_refused():
+    with pytest.raises(ValueError, match="aware"):
+        Stage(1, datetime(2026, 1, 1))  # noqa: DTZ001 - the fault that is tested
+
+
+def test_all_timers_of_an_instant_fire_before_anybody_is_served(stage, act):
+    waiting = []
+    actors = [
+        act(name, each=lambda _: waiting.append([len(each.lanes) for each in actors]))
+        for name in ("first", "second")
+    ]
+    for name in ("first", "second", "first"):
+        stage.after(5, name, CommitBatch())
+    stage.run_for(5)
+    assert sum(waiting[0]) == 2
+
+
+def test_scripts_change_the_world_at_their_time(stage, act, start):
+    actor = act("a")
+    calls = []
+    stage.script(start + timedelta(seconds=5), lambda: calls.append(stage.monotonic()))
+    stage.script_after(7, lambda: stage.tell("a", tick_of(1)))
+    stage.script_every(4, lambda: calls.append(stage.monotonic()))
+    stage.run_for(12)
+    assert calls == [4, 5, 8, 12]
+    assert actor.seen == [tick_of(1)]
+
+
+def test_a_period_of_nothing_is_refused(stage):
+    with pytest.raises(ValueError, match="period"):
+        stage.script_every(0, lambda: None)
+
+
+# -- order -----------------------------------------------------------------------------------------------------
+
+
+class Echo(Actor):
+    """Tells a scribe each of its messages."""
+
+    def handle(self, message):
+        self.tell("scribe", message)
+
+
+def three_adapters(seed, start):
+    """The order in which a scribe hears of three adapters that are told at the same instant, and the trace."""
+    stage = Stage(seed, start, trace=True)
+    house = stage.house()
+    heard = []
+
+    class Scribe(Actor):
+        def handle(self, message):
+            heard.append(message.sequence)
+
+    stage.add(Scribe("scribe", house))
+    for name in ("0", "1", "2"):
+        stage.add(Echo(name, house))
+    for number in range(2):
+        for adapter in range(3):
+            stage.after(5, str(adapter), tick_of(10 * adapter + number))
+    stage.run_for(5)
+    return tuple(heard), stage.digest()
+
+
+def test_the_same_seed_is_the_same_play(start):
+    for seed in range(5):
+        assert three_adapters(seed, start) == three_adapters(seed, start)
+
+
+def test_fifty_seeds_show_many_interleavings(start):
+    orders = {three_adapters(seed, start)[0] for seed in range(50)}
+    assert len(orders) > 20
+    assert len({three_adapters(seed, start)[1] for seed in range(50)}) > 20
+
+
+@settings(max_examples=50)
+@given(st.integers(0, 10_000))
+def test_each_lane_stays_in_order_whatever_the_seed(seed):
+    heard, _ = three_adapters(seed, datetime.fromisoformat("2026-01-01T00:00:00+00:00"))
+    assert sorted(heard) == [0, 1, 10, 11, 20, 21]
+    for adapter in range(3):
+        assert [number for number in heard if number // 10 == adapter] == [10 * adapter, 10 * adapter + 1]
+
+
+def test_a_race_is_a_failing_seed(start):
+    """Two writers read, then write: an update is lost exactly when both read before either has written."""
+
+    def total(seed):
+        stage = Stage(seed, start)
+        shared = {"total": 0}
+
+        class Writer(Actor):
+            def handle(self, message):
+                match message:
+                    case CommitBatch():
+                        self.read = shared["total"]
+                        self.tell(self.name, tick_of(0))
+                    case TickRecorded():
+                        shared["total"] = self.read + 1
+
+        for name in ("a", "b"):
+            stage.add(Writer(name, stage.house()))
+            stage.tell(name, CommitBatch())
+        stage.drain()
+        return shared["total"]
+
+    totals = [total(seed) for seed in range(50)]
+    assert set(totals) == {1, 2}
+    assert totals == [total(seed) for seed in range(50)]
+
+
+def test_the_lanes_are_those_of_a_live_inbox(stage, act, start):
+    actor = act("a")
+    stage.tell("a", RecordBoard(taken_at=start, body=b""))
+    stage.tell("a", CommitBatch())
+    stage.drain()
+    assert [type(message) for message in actor.seen] == [CommitBatch, RecordBoard]
+
+
+def test_the_trace_names_time_actor_and_message(stage, act, start):
+    act("a")
+    stage.after(5, "a", CommitBatch())
+    stage.run_for(10)
+    assert stage.tail() == ((start + timedelta(seconds=5), "a", "CommitBatch"),)
+
+
+def test_a_digest_must_be_wanted(start):
+    with pytest.raises(StageError, match="trace"):
+        Stage(1, start).digest()
+
+
+# -- life ------------------------------------------------------------------------------------------------------
+
+
+def test_everybody_gets_ready_in_order_when_the_play_begins(stage, act):
+    log = []
+    for name in ("c", "a", "b"):
+        act(name, ready=lambda me: log.append(me.name))
+    stage.tell("a", CommitBatch())
+    assert log == []
+    stage.drain()
+    assert log == ["c", "a", "b"]
+
+
+def test_a_late_comer_gets_ready_before_its_first_message(stage, act):
+    act("a")
+    stage.tell("a", CommitBatch())
+    stage.drain()
+    late = act("late", ready=lambda me: me.seen.append("ready"))
+    stage.tell("late", tick_of(1))
+    stage.drain()
+    assert late.seen == ["ready", tick_of(1)]
+
+
+def test_a_tell_that_finds_no_one_is_counted(stage):
+    assert not stage.tell("nobody", CommitBatch())
+    assert stage.dead_letters() == {("nobody", "CommitBatch"): 1}
+
+
+def test_two_actors_cannot_have_one_name(stage, act):
+    act("a")
+    with pytest.raises(StageError, match="already"):
+        act("a")
+
+
+def test_a_question_from_outside_is_answered_after_what_was_sent_before(stage, act, start):
+    act("a")
+    stage.tell("a", tick_of(1))
+    stage.tell("a", RecordBoard(taken_at=start, body=b""))
+    assert stage.ask("a", AreYouReady()) is True
+    assert stage.ask("a", HowMuchWork()) == {
+        "TickRecorded": 1,
+        "RecordBoard": 1,
+        "AreYouReady": 1,
+        "HowMuchWork": 1,
+        "waiting": 0,
+        "dropped": 0,
+    }
+
+
+def test_a_question_to_nobody_is_an_error(stage):
+    with pytest.raises(StageError, match="no actor named"):
+        stage.ask("nobody", AreYouReady())
+
+
+def test_an_actor_that_stops_itself_does_so_in_its_turn(stage, act):
+    actor = act("a", each=lambda me: me.stop())
+    stage.tell("a", tick_of(1))
+    stage.tell("a", tick_of(2))
+    stage.drain()
+    assert (actor.seen, actor.closed, stage.names()) == ([tick_of(1), tick_of(2)], 1, ())
+
+
+def test_an_actor_may_tell_itself_by_its_own_reference(stage, act):
+    actor = act("a", ready=lambda me: me.actor_ref.tell(tick_of(1)))
+    stage.drain()
+    assert actor.seen == [tick_of(1)]
+
+
+# -- death -----------------------------------------------------------------------------------------------------
+
+
+def test_without_a_supervisor_a_failure_is_raised(stage, act, do):
+    act("a", fail=boom)
+    stage.tell("a", do("fail"))
+    with pytest.raises(ValueError, match="boom"):
+        stage.drain()
+
+
+def test_with_a_supervisor_a_failure_takes_the_live_path(stage, act, do, tick):
+    supervisor = act("supervisor")
+    actor = act("a", fail=boom)
+    stage.tell("a", do("fail"))
+    stage.tell("a", tick(1))
+    stage.drain()
+    assert supervisor.seen == [ActorFailed(name="a", error="ValueError: boom")]
+    assert (actor.seen, actor.closed, stage.names()) == ([], 1, ("supervisor",))
+
+
+def test_a_failing_start_takes_the_live_path(stage, act):
+    supervisor = act("supervisor")
+    act("a", ready=boom)
+    stage.drain()
+    assert supervisor.seen == [ActorFailed(name="a", error="ValueError: boom")]
+
+
+def test_a_way_out_of_the_process_is_a_failure_of_the_actor(stage, act, do):
+    def leave(_):
+        raise SystemExit(2)
+
+    supervisor = act("supervisor")
+    act("a", fail=leave)
+    stage.tell("a", do("fail"))
+    stage.drain()
+    assert supervisor.seen == [ActorFailed(name="a", error="SystemExit: 2")]
+
+
+def test_an_interrupt_ends_the_play(stage, act, do):
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    act("supervisor")
+    act("a", fail=interrupt)
+    stage.tell("a", do("fail"))
+    with pytest.raises(KeyboardInterrupt):
+        stage.drain()
+
+
+def test_who_asks_gets_what_the_handler_raised(stage, act):
+    class Own(AreYouReady):
+        pass
+
+    act("supervisor")
+    actor = act("a")
+    actor.handle = boom
+    with pytest.raises(ValueError, match="boom"):
+        stage.ask("a", Own())
+    assert stage.names() == ("supervisor",)
+
+
+def test_a_killed_actor_is_dead_and_the_supervisor_knows(stage, act, tick):
+    supervisor = act("supervisor")
+    actor = act("a")
+    stage.tell("a", tick(1))
+    stage.kill("a")
+    assert not stage.tell("a", tick(2))
+    stage.drain()
+    assert (actor.seen, actor.closed) == ([], 1)
+    assert supervisor.seen == [ActorFailed(name="a", error="KilledError: killed on the stage")]
+    with pytest.raises(StageError, match="no actor named a"):
+        stage.kill("a")
+
+
+def test_a_restart_is_another_actor_behind_the_name(start, probe_class, tick):
+    for seed in range(20):
+        stage = Stage(seed, start)
+        made = []
+
+        def make(stage=stage, made=made):
+            made.append(probe_class("a", stage.house(), ready=lambda me: me.seen.append("ready")))
+            return made[-1]
+
+        stage.add(Supervisor(stage.house(), [Recipe(name="a", level=0, make=make)], stage.add, seed=seed))
+        stage.add(make())
+        stage.run_for(1)
+        stage.kill("a")
+        stage.run_for(1)
+        stage.tell("a", tick(seed))
+        stage.drain()
+        assert [actor.seen for actor in made] == [["ready"], ["ready", tick(seed)]]
+
+
+# -- what cannot be played -------------------------------------------------------------------------------------
+
+
+def test_a_question_inside_a_handler_is_an_error_even_with_a_supervisor(stage, act, do):
+    act("supervisor")
+    act("b")
+    act("a", ask=lambda me: stage.ask("b", AreYouReady()))
+    stage.tell("a", do("ask"))
+    with pytest.raises(StageError, match="b was asked inside a handler"):
+        stage.drain()
+
+
+def test_a_question_through_a_reference_is_an_error_even_when_caught(stage, act, do):
+    other = act("b")
+
+    def ask_quietly(_):
+        with suppress(StageError):
+            other.actor_ref.ask(AreYouReady(), block=True, timeout=5)
+
+    act("a", ask=ask_quietly)
+    stage.tell("a", do("ask"))
+    with pytest.raises(StageError, match="b was asked through its reference"):
+        stage.drain()
+
+
+def test_the_stage_cannot_be_run_inside_a_handler(stage, act, do):
+    act("a", run=lambda me: stage.run_for(1))
+    stage.tell("a", do("run"))
+    with pytest.raises(StageError, match="inside a handler"):
+        stage.drain()
+
+
+def test_a_fetch_without_an_outside_world_is_an_error(stage, act, do):
+    def fetch(me):
+        me.house.transport.fetch(FileRead(path="x"), reply_to="a", key="k", node="n", lane="fast")
+
+    act("supervisor")
+    act("a", fetch=fetch)
+    stage.tell("a", do("fetch"))
+    with pytest.raises(StageError, match="no transport"):
+        stage.drain()
+
+
+def test_actors_that_tell_each_other_for_ever_are_found(start):
+    stage = Stage(1, start, busy_limit=1000)
+
+    class Ball(Actor):
+        def handle(self, message):
+            self.tell("b" if self.name == "a" else "a", message)
+
+    for name in ("a", "b"):
+        stage.add(Ball(name, stage.house()))
+    stage.tell("a", CommitBatch())
+    with pytest.raises(StageError, match="circle"):
+        stage.drain()
+
+
+def test_timers_without_delay_for_ever_are_found(start):
+    stage = Stage(1, start, busy_limit=1000)
+
+    def again():
+        stage.script_after(0, again)
+
+    again()
+    with pytest.raises(StageError, match="circle"):
+        stage.drain()
+
+
+def test_a_day_of_ticks_is_played_in_order(stage, act, start):
+    def note_and_rearm(me):
+        seen_at.append(stage.now())
+        due_at = me.seen[-1].due_at + timedelta(seconds=30)
+        stage.at(due_at, "a", TidyStore(due_at=due_at))
+
+    seen_at = []
+    act("a", each=note_and_rearm)
+    stage.tell("a", TidyStore(due_at=start))
+    assert stage.run_for(86_400) == 2881
+    assert all(later - sooner == timedelta(seconds=30) for sooner, later in pairwise(seen_at))

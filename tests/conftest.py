@@ -1,0 +1,30 @@
+"""What holds for every test."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+GRACE_S = 2.0
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_running() -> Iterator[None]:
+    """No actor and no thread that would keep the process alive outlives the test that started it."""
+    before = set(threading.enumerate())
+    yield
+    left = [thread for thread in threading.enumerate() if thread not in before and not thread.daemon]
+    for thread in left:
+        # An actor has answered its stop a moment before its thread has ended.
+        thread.join(GRACE_S)
+    pykka = sys.modules.get("pykka")
+    actors = pykka.ActorRegistry.get_all() if pykka else []
+    assert not actors, f"actors still running: {actors}"
+    threads = [thread.name for thread in left if thread.is_alive()]
+    assert not threads, f"threads still running: {threads}"
