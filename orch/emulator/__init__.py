@@ -1,0 +1,1 @@
+"""One small economic world, and the four networks' APIs as answers over it."""

@@ -1,0 +1,86 @@
+"""The control API: the emulated nodes' levers, and Golem's hand-written files.
+
+`GET /levers/{node}` -> `{"allocation": RES, "committed": RES}`; `PUT /levers/{node}` with some of RES -> 202
+`{"accepted": RES}`, 409 `{"error": ...}` when refused, 503 while the node restarts; `GET` and `PUT` of
+`/provider/hardware.json` and `/provider/presets.json`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from orch.emulator.asks import Ask, Response, json_response
+from orch.emulator.dials import RefusedError, RestartingError
+from orch.emulator.facts import NODES, as_dict
+from orch.emulator.provider import FILES
+from orch.model.resources import RESOURCES
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from orch.emulator.facts import NodeName
+    from orch.emulator.world import World
+    from orch.model.resources import ResourceName
+
+LARGEST_FILE = 65_536
+
+
+def answer(world: World, ask: Ask, now: datetime) -> Response:
+    """Answer one request to the control service."""
+    room, _, name = ask.path.strip("/").partition("/")
+    if room == "levers":
+        node = next((each for each in NODES if each == name), None)
+        return _missing(ask) if node is None else _lever(world, ask, node, now)
+    if room == "provider" and name in FILES:
+        return _file(world, ask, name, now)
+    return _missing(ask)
+
+
+def _missing(ask: Ask) -> Response:
+    return json_response({"error": f"there is nothing at {ask.path}"}, 404)
+
+
+def _wrong_method(ask: Ask) -> Response:
+    return json_response({"error": f"{ask.method} is not possible here"}, 405, ("Allow", "GET, PUT"))
+
+
+def _lever(world: World, ask: Ask, node: NodeName, now: datetime) -> Response:
+    if ask.method == "GET":
+        body = {"allocation": as_dict(world.allocation(node, now)), "committed": as_dict(world.committed(node))}
+        return json_response(body)
+    if ask.method != "PUT":
+        return _wrong_method(ask)
+    try:
+        wanted = _wanted(ask.body)
+    except (msgspec.DecodeError, msgspec.ValidationError) as fault:
+        return json_response({"error": str(fault)}, 400)
+    unknown = sorted(set(wanted) - set(RESOURCES))
+    if unknown:
+        return json_response({"error": f"no such resource: {', '.join(unknown)}"}, 400)
+    amounts: dict[ResourceName, float] = {name: wanted[name] for name in RESOURCES if name in wanted}
+    try:
+        accepted = world.put_levers(node, amounts, now)
+    except RefusedError as refusal:
+        return json_response({"error": str(refusal)}, 409)
+    except RestartingError as refusal:
+        return json_response({"error": str(refusal)}, 503, ("Retry-After", "90"))
+    return json_response({"accepted": as_dict(accepted)}, 202)
+
+
+def _wanted(body: bytes) -> dict[str, float]:
+    amounts = msgspec.json.decode(body, type=dict[str, float | None])
+    return {name: amount for name, amount in amounts.items() if amount is not None}
+
+
+def _file(world: World, ask: Ask, name: str, now: datetime) -> Response:
+    if ask.method == "GET":
+        kind = ("Content-Type", "application/json")
+        return Response(status=200, headers=(kind,), body=world.state.provider.files[name])
+    if ask.method != "PUT":
+        return _wrong_method(ask)
+    if len(ask.body) > LARGEST_FILE:
+        return json_response({"error": f"the file is larger than {LARGEST_FILE} bytes"}, 413)
+    world.put_file(name, ask.body, now)
+    return json_response({"written": len(ask.body)}, 202)

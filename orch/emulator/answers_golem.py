@@ -1,0 +1,247 @@
+"""yagna's REST API as a provider sees it: identity, network state, payments, offers, agreements, activities."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from orch.emulator import answers_golem_pay
+from orch.emulator.asks import REFUSED, Ask, Response, json_response, text_response, zulu
+from orch.emulator.facts import APP_KEY, MINUTE
+from orch.emulator.provider import offer as on_offer
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from orch.emulator.golem import Agreement, Offer
+    from orch.emulator.world import World
+
+OPEN = ("/version/get", "/metrics-api", "/dashboard")
+STATES = ("Proposal", "Pending", "Cancelled", "Rejected", "Approved", "Expired", "Terminated")
+PLATFORM = "erc20-polygon-glm"
+USAGE_VECTOR = ["golem.usage.cpu_sec", "golem.usage.duration_sec"]
+
+
+def answer(world: World, ask: Ask, now: datetime) -> Response:
+    """Answer one request to yagna."""
+    presence = world.presence("compute", now)
+    if presence == "refused":
+        return REFUSED
+    if presence == "unavailable":
+        return json_response({"message": "Service Unavailable"}, 503)
+    path = ask.path.rstrip("/") or "/"
+    if not path.startswith(OPEN):
+        refusal = _refusal(ask)
+        if refusal is not None:
+            return refusal
+    match path.strip("/").split("/"):
+        case ["me"]:
+            return json_response({"identity": world.golem.node_id, "name": "golem-cli", "role": "manager"})
+        case ["version", "get"]:
+            return json_response(_version())
+        case ["net-api", "v2", "net", "status"]:
+            return json_response(_net_status(world, now))
+        case ["payment-api", "v1", *rest]:
+            return answers_golem_pay.answer(world, ask, rest)
+        case ["market-api", "v1", "offers"]:
+            return json_response(_offers(world, now))
+        case ["market-api", "v1", "agreements"]:
+            return _agreements(world, ask)
+        case ["market-api", "v1", "agreements", identity]:
+            return _agreement(world, identity)
+        case ["activity-api", "v1", *rest]:
+            return _activity(world, ask, rest)
+    return Response(status=404)
+
+
+def _refusal(ask: Ask) -> Response | None:
+    scheme, _, key = ask.header("Authorization").partition(" ")
+    key = key.strip() if scheme.lower() == "bearer" else ask.parameters.get("authToken", "")
+    if not key:
+        return text_response("Missing application key", 401)
+    return None if key == APP_KEY else text_response("Invalid application key", 401)
+
+
+def _version() -> dict[str, Any]:
+    current = {
+        "version": "0.17.6",
+        "name": "v0.17.6",
+        "seen": True,
+        "releaseTs": "2026-03-13T09:00:00",
+        "insertionTs": "2026-03-20T08:00:01",
+        "updateTs": "2026-03-20T08:00:01",
+    }
+    return {"current": current, "pending": None}
+
+
+def _net_status(world: World, now: datetime) -> dict[str, Any]:
+    sessions = 9 + int(world.draws.fraction("sessions", int(now.timestamp()) // 600) * 12)
+    return {
+        "nodeId": world.golem.node_id,
+        "listenIp": "0.0.0.0:11500",
+        "publicIp": "203.0.113.7:11500",
+        "sessions": sessions,
+    }
+
+
+def _properties(world: World, offer: Offer) -> dict[str, Any]:
+    return {
+        "golem.node.id.name": "emulated-provider",
+        "golem.runtime.name": "vm",
+        "golem.inf.cpu.cores": max(1, offer.threads // 2),
+        "golem.inf.cpu.threads": offer.threads,
+        "golem.inf.mem.gib": offer.mem_gib,
+        "golem.inf.storage.gib": offer.storage_gib,
+        "golem.com.pricing.model": "linear",
+        "golem.com.usage.vector": USAGE_VECTOR,
+        "golem.com.pricing.model.linear.coeffs": [
+            offer.cpu_atto / 3600 / 1e18,
+            offer.env_atto / 3600 / 1e18,
+            offer.start_atto / 1e18,
+        ],
+        f"golem.com.payment.platform.{PLATFORM}.address": world.golem.node_id,
+        "golem.com.scheme": "payu",
+        "golem.com.scheme.payu.debit-note.interval-sec?": 120,
+    }
+
+
+def _offers(world: World, now: datetime) -> list[dict[str, Any]]:
+    """The offers out now: republished every hour, gone for seconds after an edit of the provider's files."""
+    provider = world.state.provider
+    second = now.timestamp()
+    offer = on_offer(provider, second)
+    if offer is None:
+        return []
+    published = max(provider.due_s, int(second) // 3600 * 3600 + 12.5)
+    if published > second:
+        published -= 3600
+    identity = world.draws.identity("offer", round(published * 1000))
+    expiry = int((published + 3600) * 1000)
+    return [
+        {
+            "offerId": f"{identity[:32]}-{identity}",
+            "providerId": world.golem.node_id,
+            "timestamp": zulu(published),
+            "constraints": f"(&(golem.srv.comp.expiration>{expiry})(golem.node.debug.subnet=public))",
+            "properties": _properties(world, offer),
+        }
+    ]
+
+
+def state_of(agreement: Agreement) -> str:
+    """The market state of an agreement."""
+    return "Approved" if agreement.ended < 0 else "Terminated"
+
+
+def _agreements(world: World, ask: Ask) -> Response:
+    wanted = ask.parameters.get("state")
+    if wanted is not None and wanted not in STATES:
+        return text_response(f"Query deserialize error: unknown variant `{wanted}`", 400)
+    try:
+        after = answers_golem_pay.moment(ask.parameters.get("afterDate"))
+        before = answers_golem_pay.moment(ask.parameters.get("beforeDate"))
+    except ValueError as fault:
+        return text_response(f"Query deserialize error: {fault}", 400)
+    rows = []
+    for agreement in world.state.golem.agreements:
+        second = agreement.signed * MINUTE
+        in_range = (after is None or second > after) and (before is None or second < before)
+        if in_range and wanted in (None, state_of(agreement)):
+            row = {
+                "id": agreement.id,
+                "timestamp": zulu(second - 5),
+                "approvedDate": zulu(second),
+                "role": "Provider",
+            }
+            rows.append(row)
+    return json_response(rows)
+
+
+def find(world: World, identity: str) -> Agreement | None:
+    """An agreement by its id."""
+    return next((each for each in reversed(world.state.golem.agreements) if each.id == identity), None)
+
+
+def _agreement(world: World, identity: str) -> Response:
+    agreement = find(world, identity)
+    if agreement is None:
+        return json_response({"message": f"Agreement [{identity}] not found."}, 404)
+    second = agreement.signed * MINUTE
+    properties = _properties(world, agreement.offer)
+    demand = world.draws.identity("demand", agreement.id)
+    body = {
+        "agreementId": agreement.id,
+        "demand": {
+            "properties": {"golem.srv.comp.expiration": (second + 6 * 3600) * 1000},
+            "constraints": "(&(golem.runtime.name=vm))",
+            "demandId": f"{demand[:32]}-{demand}",
+            "requestorId": agreement.requestor,
+            "timestamp": zulu(second - 30),
+        },
+        "offer": {
+            "properties": properties,
+            "constraints": "(golem.node.debug.subnet=public)",
+            "offerId": f"{agreement.id[:32]}-{agreement.id}",
+            "providerId": world.golem.node_id,
+            "timestamp": zulu(second - 20),
+        },
+        "validTo": zulu(second + 6 * 3600),
+        "approvedDate": zulu(second),
+        "state": state_of(agreement),
+        "timestamp": zulu(second - 5),
+    }
+    return json_response(body)
+
+
+def activity_id(agreement: Agreement) -> str:
+    """The one activity of an agreement."""
+    return agreement.id[32:]
+
+
+def usage(agreement: Agreement, minute: int) -> list[float]:
+    """CPU-seconds over all threads, and seconds."""
+    end = minute if agreement.ended < 0 else min(minute, agreement.ended)
+    seconds = float((end - agreement.signed) * MINUTE)
+    return [seconds * agreement.busy, seconds]
+
+
+def _activity(world: World, ask: Ask, rest: list[str]) -> Response:
+    minute = world.state.minute
+    agreements = world.state.golem.agreements
+    match rest:
+        case ["_monitor"]:
+            return _monitor(world)
+        case ["activity"]:
+            wanted = ask.parameters.get("agreementId")
+            return json_response([activity_id(each) for each in agreements if each.id == wanted])
+        case ["activity", identity, what]:
+            agreement = next((each for each in agreements if activity_id(each) == identity), None)
+            if agreement is None:
+                return json_response({"message": "No activity found"}, 500)
+            if what == "state":
+                state = "Ready" if agreement.ended < 0 else "Terminated"
+                return json_response({"state": [state, None], "reason": None})
+            if what == "usage":
+                body = {"currentUsage": usage(agreement, minute), "timestamp": minute * MINUTE}
+                return json_response(body)
+            if what == "agreement":
+                return json_response(agreement.id)
+    return Response(status=404)
+
+
+def _monitor(world: World) -> Response:
+    """The first message of the live feed; the stream is then closed."""
+    minute = world.state.minute
+    activities = []
+    for agreement in world.state.golem.agreements[-5:]:
+        counters = dict(zip(USAGE_VECTOR, usage(agreement, minute), strict=True))
+        activities.append(
+            {
+                "id": activity_id(agreement),
+                "state": "Ready" if agreement.ended < 0 else "Terminated",
+                "usage": counters,
+                "exeUnit": "vm",
+                "agreementId": agreement.id,
+            }
+        )
+    message = json_response({"ts": zulu(minute * MINUTE), "activities": activities}).body
+    return Response(headers=(("Content-Type", "text/event-stream"),), body=b"data: " + message + b"\n\n")

@@ -1,0 +1,292 @@
+"""yagna's payment API: running totals by agreement, debit notes, invoices, payments.
+
+`afterTimestamp` is strictly greater and `maxItems` cuts; amounts are decimal strings of GLM with up to 18 places.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections import defaultdict
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from orch.emulator.asks import Ask, Response, json_response, text_response, zulu
+from orch.emulator.facts import MINUTE
+from orch.emulator.golem import NOTE_MINUTES, Agreement, agreements_since, row_minute
+
+if TYPE_CHECKING:
+    from orch.emulator.world import World
+
+PLATFORM = "erc20-polygon-glm"
+
+
+def answer(world: World, ask: Ask, rest: list[str]) -> Response:
+    """Answer one request to the payment API."""
+    parameters = ask.parameters
+    try:
+        after = moment(parameters.get("afterTimestamp"))
+        most = int(parameters["maxItems"]) if "maxItems" in parameters else None
+        events = int(parameters["maxEvents"]) if "maxEvents" in parameters else None
+    except ValueError as fault:
+        return text_response(f"Query deserialize error: {fault}", 400)
+    match rest:
+        case ["payAgreements"]:
+            rows = [
+                _pay_agreement(world, each) for each in _known(world, after) if _after(row_minute(each), after)
+            ]
+            return json_response(rows[:most])
+        case ["payAgreements", identity]:
+            found = _find(world, identity)
+            return json_response(None if found is None else _pay_agreement(world, found))
+        case ["payAgreements", identity, "activities"]:
+            found = _find(world, identity)
+            return json_response([] if found is None else [_pay_activity(world, found)])
+        case ["invoices"]:
+            return json_response(_invoices(world, after)[:most])
+        case ["invoices", identity]:
+            owner = next(
+                (each for each in reversed(_known(world, None)) if invoice_id(world, each) == identity), None
+            )
+            row = None if owner is None else _invoice(world, owner)
+            return json_response({"message": None}, 404) if row is None else json_response(row)
+        case ["debitNotes"]:
+            return json_response(_debit_notes(world, after)[:most])
+        case ["payments"]:
+            return json_response(_payments(world, after)[:events])
+        case ["payments", "status"]:
+            return _driver_status(parameters.get("driver"))
+        case ["invoiceEvents"]:
+            return json_response(_invoice_events(world, after)[:events])
+        case ["providerAccounts"]:
+            return json_response([_account(world)])
+        case ["requestorAccounts"] | ["allocations"]:
+            return json_response([])
+    return Response(status=404)
+
+
+def moment(text: str | None) -> float | None:
+    """Unix seconds of a query's time. Raises ValueError without a time of day and a zone."""
+    if text is None:
+        return None
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("premature end of input")
+    return moment.astimezone(UTC).timestamp()
+
+
+def _after(minute: int, after: float | None) -> bool:
+    return after is None or minute * MINUTE > after
+
+
+def _known(world: World, after: float | None) -> list[Agreement]:
+    return agreements_since(world.state.golem, 0 if after is None else int(after // MINUTE))
+
+
+def _find(world: World, identity: str) -> Agreement | None:
+    return next((each for each in reversed(_known(world, None)) if each.id == identity), None)
+
+
+def glm(atto: int) -> str:
+    """Atto-GLM as yagna prints GLM: no exponent, no trailing zeros."""
+    return format(Decimal(atto).scaleb(-18).normalize(), "f") if atto else "0"
+
+
+def _naive(minute: int) -> str:
+    """A time as `payAgreements` writes it: UTC without a zone."""
+    return datetime.fromtimestamp(minute * MINUTE, UTC).replace(tzinfo=None).isoformat()
+
+
+def _parties(world: World, agreement: Agreement) -> dict[str, Any]:
+    return {
+        "payeeAddr": world.golem.node_id,
+        "payerAddr": agreement.requestor,
+        "paymentPlatform": PLATFORM,
+    }
+
+
+def accepted(agreement: Agreement, minute: int) -> int:
+    """Atto-GLM the requestor has promised: every debit note at once, the invoice when it accepts it."""
+    status = agreement.status_at(minute)
+    if status in {"ACCEPTED", "SETTLED"}:
+        return agreement.amount
+    return agreement.notes_at(minute)
+
+
+def _pay_agreement(world: World, agreement: Agreement) -> dict[str, Any]:
+    minute = world.state.minute
+    created = _naive(row_minute(agreement))
+    return {
+        "id": agreement.id,
+        "ownerId": world.golem.node_id,
+        "role": "P",
+        "peerId": agreement.requestor,
+        **_parties(world, agreement),
+        "totalAmountDue": glm(agreement.due_at(minute)),
+        "totalAmountAccepted": glm(accepted(agreement, minute)),
+        "totalAmountScheduled": "0",
+        "totalAmountPaid": glm(agreement.paid_at(minute)),
+        "appSessionId": "emulated-1",
+        "createdTs": created,
+        "updatedTs": created,
+    }
+
+
+def _pay_activity(world: World, agreement: Agreement) -> dict[str, Any]:
+    row = _pay_agreement(world, agreement)
+    return row | {"id": agreement.id[32:], "agreementId": agreement.id, "totalAmountPaid": "0"}
+
+
+def invoice_id(world: World, agreement: Agreement) -> str:
+    """The id of an agreement's invoice."""
+    return world.draws.uuid("invoice", agreement.id)
+
+
+def _invoices(world: World, after: float | None) -> list[dict[str, Any]]:
+    """Invoices by their time; a change of status does not move it."""
+    rows = []
+    # An invoice comes at most a term and an outage after the agreement's first row.
+    oldest = None if after is None else after - 6 * 3600
+    for agreement in _known(world, oldest):
+        if after is None or agreement.invoiced * MINUTE + 0.5 > after:
+            row = _invoice(world, agreement)
+            if row is not None:
+                rows.append(row)
+    return rows
+
+
+def _invoice(world: World, agreement: Agreement) -> dict[str, Any] | None:
+    """The invoice of an agreement; None before there is one."""
+    status = agreement.status_at(world.state.minute)
+    if status is None:
+        return None
+    sent = agreement.invoiced * MINUTE + 0.5
+    return {
+        "invoiceId": invoice_id(world, agreement),
+        "issuerId": world.golem.node_id,
+        "recipientId": agreement.requestor,
+        **_parties(world, agreement),
+        "timestamp": _millis(sent),
+        "agreementId": agreement.id,
+        "activityIds": [agreement.id[32:]],
+        "amount": glm(agreement.amount),
+        "paymentDueDate": _millis(sent + 86_400),
+        "status": status,
+    }
+
+
+def _millis(second: float) -> str:
+    """A time as payment objects write it: milliseconds, or none."""
+    text = zulu(second)
+    return text if "." not in text else text[: text.index(".") + 4] + "Z"
+
+
+def _debit_notes(world: World, after: float | None) -> list[dict[str, Any]]:
+    """One note per activity every 120 s, each with the total so far."""
+    minute = world.state.minute
+    notes = []
+    oldest = None if after is None else after - 7 * 3600
+    for agreement in _known(world, oldest):
+        end = minute if agreement.ended < 0 else min(minute, agreement.ended)
+        for count in range(1, (end - agreement.signed) // NOTE_MINUTES + 1):
+            second = (agreement.signed + count * NOTE_MINUTES) * MINUTE + 0.123
+            if after is not None and second <= after:
+                continue
+            notes.append((second, count, agreement))
+    notes.sort(key=lambda note: note[0])
+    return [_debit_note(world, *note) for note in notes]
+
+
+def _debit_note(world: World, second: float, count: int, agreement: Agreement) -> dict[str, Any]:
+    minutes = count * NOTE_MINUTES
+    note: dict[str, Any] = {
+        "debitNoteId": world.draws.uuid("note", agreement.id, count),
+        "issuerId": world.golem.node_id,
+        "recipientId": agreement.requestor,
+        **_parties(world, agreement),
+        "timestamp": _millis(second),
+        "agreementId": agreement.id,
+        "activityId": agreement.id[32:],
+        "totalAmountDue": glm(agreement.cost(minutes)),
+        "usageCounterVector": [float(agreement.busy * minutes * MINUTE), float(minutes * MINUTE)],
+        "status": "ACCEPTED",
+    }
+    if count > 1:
+        note["previousDebitNoteId"] = world.draws.uuid("note", agreement.id, count - 1)
+    return note
+
+
+def _payments(world: World, after: float | None) -> list[dict[str, Any]]:
+    """One row per transaction: what one requestor paid for all agreements of a cycle."""
+    minute = world.state.minute
+    batches: dict[tuple[int, str], list[Agreement]] = defaultdict(list)
+    # Money comes at most two days after the agreement's first row.
+    oldest = None if after is None else after - 3 * 86_400
+    for agreement in _known(world, oldest):
+        recorded = agreement.settle * MINUTE + 0.25
+        if agreement.paid_at(minute) and (after is None or recorded > after):
+            batches[agreement.settle, agreement.requestor].append(agreement)
+    return [_payment(world, settle, payer, paid) for (settle, payer), paid in sorted(batches.items())]
+
+
+def _payment(world: World, settle: int, payer: str, agreements: list[Agreement]) -> dict[str, Any]:
+    receipt = bytes.fromhex(world.draws.identity("transaction", settle, payer))
+    parts = [{"agreementId": each.id, "amount": glm(each.amount)} for each in agreements]
+    return {
+        "paymentId": world.draws.uuid("payment", settle, payer),
+        "payerId": payer,
+        "payeeId": world.golem.node_id,
+        "payerAddr": payer,
+        "payeeAddr": world.golem.node_id,
+        "paymentPlatform": PLATFORM,
+        "amount": glm(sum(each.amount for each in agreements)),
+        "timestamp": _millis(settle * MINUTE + 0.25),
+        "agreementPayments": parts,
+        "activityPayments": [],
+        "details": b64encode(receipt).decode(),
+    }
+
+
+def _invoice_events(world: World, after: float | None) -> list[dict[str, Any]]:
+    """Accepted, rejected and settled invoices by the time that it happened."""
+    minute = world.state.minute
+    events: list[tuple[float, dict[str, Any]]] = []
+    for agreement in _known(world, None if after is None else after - 3 * 86_400):
+        if agreement.status_at(minute) in {None, "RECEIVED"}:
+            continue
+        identity = invoice_id(world, agreement)
+        decided = (agreement.invoiced + agreement.accept) * MINUTE + 0.12
+        event: dict[str, Any] = {"invoiceId": identity, "eventDate": _millis(decided)}
+        if agreement.rejected:
+            rejection = {
+                "rejectionReason": "BAD_SERVICE",
+                "totalAmountAccepted": "0",
+                "message": "work not usable",
+            }
+            events.append((decided, event | {"eventType": "InvoiceRejectedEvent", "rejection": rejection}))
+            continue
+        events.append((decided, event | {"eventType": "InvoiceAcceptedEvent"}))
+        if minute >= agreement.settle:
+            paid = agreement.settle * MINUTE + 0.3
+            row = {"invoiceId": identity, "eventDate": _millis(paid), "eventType": "InvoiceSettledEvent"}
+            events.append((paid, row))
+    events.sort(key=lambda pair: pair[0])
+    return [event for second, event in events if after is None or second > after]
+
+
+def _driver_status(driver: str | None) -> Response:
+    if driver not in {None, "erc20"}:
+        return json_response({"message": f"Requested driver not registered {driver}"}, 404)
+    return json_response([])
+
+
+def _account(world: World) -> dict[str, Any]:
+    return {
+        "platform": PLATFORM,
+        "address": world.golem.node_id,
+        "driver": "erc20",
+        "network": "polygon",
+        "token": "GLM",
+        "send": False,
+        "receive": True,
+    }
