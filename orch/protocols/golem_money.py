@@ -1,0 +1,195 @@
+"""From agreements and invoices to accruals: what is paid, promised, expected and lost. Exact decimals only.
+
+Rules (yagna's payment-api): `due` is the sum of the newest debit notes, raised to the invoice; `accepted` is
+what the requestor promised; `paid` was seen on chain. Debit notes, invoices and payments describe the same
+money, so only the agreement's totals are counted and the invoice decides what became of them.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Context, Decimal
+from heapq import nlargest
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from orch.model.money import Accrual, Amounts
+from orch.protocols.golem_memory import CLOSED, WRITTEN_OFF, GolemMemory, Pages
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from orch.protocols.golem_memory import Invoice, Pay
+
+PAGE = 500
+"""Rows asked for at once."""
+
+REREAD = 250
+"""Rows that a list may bring again for the sake of those still open; older open ones are asked for one by one."""
+
+OVERLAP = timedelta(seconds=1)
+"""Times are whole seconds and the server compares strictly."""
+
+_EXACT = Context(prec=200)
+
+
+def minus(a: Decimal, b: Decimal) -> Decimal:
+    """A - b without rounding, or 0 when b is larger."""
+    return _EXACT.subtract(a, b) if a > b else Decimal(0)
+
+
+def amounts_of(pay: Pay, invoice: Invoice | None) -> Amounts:
+    """What one agreement amounts to by evidence.
+
+    Paid is settled, what the requestor accepted beyond it accrued, what is due beyond both estimated. A
+    rejected, failed or cancelled invoice leaves what was paid. Test tokens buy nothing: all speculative.
+    """
+    written_off = invoice is not None and invoice.status in WRITTEN_OFF
+    promised = pay.paid if written_off else max(pay.accepted, pay.paid)
+    expected = pay.paid if written_off else max(pay.due, promised)
+    if pay.unit == "tGLM":
+        return Amounts(speculative=expected)
+    return Amounts(settled=pay.paid, accrued=minus(promised, pay.paid), estimated=minus(expected, promised))
+
+
+def is_final(pay: Pay, invoice: Invoice | None) -> bool:
+    """Whether nothing about an agreement's money can change any more."""
+    if invoice is None:
+        return False
+    if invoice.status in WRITTEN_OFF:
+        return True
+    covered = pay.paid >= max(pay.due, invoice.amount)
+    return covered and (invoice.status == "SETTLED" or pay.due > 0)
+
+
+def invoice_of(invoices: Iterable[Invoice]) -> Invoice | None:
+    """The invoice that counts for an agreement: the newest that is not written off, else the newest."""
+    return max(
+        invoices,
+        key=lambda each: (each.status not in WRITTEN_OFF, each.issued_at, each.invoice_id),
+        default=None,
+    )
+
+
+def invoices_by_agreement(memory: GolemMemory) -> dict[str, Invoice]:
+    """The invoice that counts, by agreement."""
+    groups: dict[str, list[Invoice]] = {}
+    for invoice in memory.invoices.values():
+        groups.setdefault(invoice.agreement_id, []).append(invoice)
+    return {agreement: found for agreement, group in groups.items() if (found := invoice_of(group))}
+
+
+def with_pays(memory: GolemMemory, pays: Iterable[Pay], now: datetime) -> GolemMemory:
+    """The memory with newer rows of agreements; what grew since the last row says when."""
+    merged = dict(memory.pays)
+    for pay in pays:
+        old = merged.get(pay.agreement_id)
+        grew_at = now if old is not None and pay.due > old.due else old.grew_at if old else None
+        merged[pay.agreement_id] = msgspec.structs.replace(pay, grew_at=grew_at)
+    return msgspec.structs.replace(memory, pays=merged)
+
+
+def with_accruals(memory: GolemMemory, agreements: Iterable[str], now: datetime) -> GolemMemory:
+    """The memory with the accruals of these agreements brought up to date.
+
+    Nothing is stated before all invoices have been read once: an agreement's invoice tells until when its
+    money was earned, and whether it was.
+    """
+    if not memory.invoice_pages.complete:
+        return memory
+    counted = invoices_by_agreement(memory)
+    last = newest_pay(memory)
+    accruals = dict(memory.accruals)
+    for agreement in agreements:
+        pay = memory.pays.get(agreement)
+        if pay is not None:
+            before = accruals.get(agreement)
+            now_known = _accrual(pay, counted.get(agreement), before, now, newest=pay is last)
+            accruals[agreement] = before if before == now_known and before is not None else now_known
+    return msgspec.structs.replace(memory, accruals=accruals)
+
+
+def newest_pay(memory: GolemMemory) -> Pay | None:
+    """The agreement that began to be paid for last."""
+    dated = (pay for pay in memory.pays.values() if pay.created_at is not None)
+    return max(dated, key=lambda pay: (pay.created_at, pay.agreement_id), default=None)
+
+
+def next_pages(pages: Pages, rows: int, newest: datetime | None) -> Pages:
+    """How far a list has been read after a page with this many rows and this newest time.
+
+    Pages overlap by a second, for rows with equal times are left out by a strict comparison. When a full
+    page lies within that overlap the next one starts strictly after it.
+    """
+    reached = max(filter(None, (pages.newest, newest)), default=None)
+    full = rows >= PAGE
+    return Pages(
+        newest=reached,
+        complete=pages.complete or not full,
+        more=full,
+        strict=full and reached == pages.newest,
+        crowded=pages.crowded or (pages.complete and full),
+    )
+
+
+def asked_after(pages: Pages, open_times: Iterable[datetime], known_times: Iterable[datetime]) -> datetime | None:
+    """The `afterTimestamp` of the next page; None asks from the beginning.
+
+    Rows whose money still changes keep their time, so once the list has been read to its end it is read again
+    from the oldest of them, as long as that is not too many rows.
+    """
+    if pages.newest is None:
+        # A whole page of rows without a time: any start leaves those out and goes on with the others.
+        return datetime.fromtimestamp(0, UTC) if pages.strict else None
+    after = pages.newest
+    if pages.complete and not pages.more and not pages.crowded:
+        reach = nlargest(REREAD, known_times)[-1:]
+        after = min((moment for moment in open_times if [moment] >= reach), default=after)
+    return after if pages.strict else after - OVERLAP
+
+
+def open_invoices(memory: GolemMemory) -> tuple[Invoice, ...]:
+    """The invoices whose status can still change."""
+    return tuple(invoice for invoice in memory.invoices.values() if invoice.status not in CLOSED)
+
+
+def open_pays(memory: GolemMemory) -> tuple[Pay, ...]:
+    """The agreements whose money can still change."""
+    return tuple(
+        pay
+        for pay in memory.pays.values()
+        if not pay.gone and not ((known := memory.accruals.get(pay.agreement_id)) and known.final)
+    )
+
+
+def _accrual(pay: Pay, invoice: Invoice | None, before: Accrual | None, now: datetime, *, newest: bool) -> Accrual:
+    amounts = amounts_of(pay, invoice)
+    final = is_final(pay, invoice)
+    ended_at = invoice.issued_at if invoice else None
+    began_at = min(filter(None, (pay.created_at, ended_at)), default=before.period_start if before else now)
+    return Accrual(
+        stream=pay.agreement_id,
+        unit=pay.unit,
+        amounts=amounts,
+        period_start=began_at,
+        as_of=max(began_at, _as_of(pay, before, ended_at, now, unchanged=final and not newest)),
+        reference=pay.agreement_id if invoice is None else f"{pay.agreement_id} {invoice.invoice_id}",
+        final=final,
+        period_end=ended_at,
+    )
+
+
+def _as_of(
+    pay: Pay, before: Accrual | None, ended_at: datetime | None, now: datetime, *, unchanged: bool
+) -> datetime:
+    """When an agreement's figures were true last; never earlier than stated before.
+
+    One that is `unchanged` (final) keeps its time: its end when it was final at first sight, else when it
+    became so. The newest agreement is never that: with it the list also says that nothing came after it.
+    """
+    if not unchanged:
+        return max(pay.seen_at, before.as_of) if before else pay.seen_at
+    if before is None:
+        return ended_at or pay.seen_at
+    return before.as_of if before.final else max(before.as_of, now)
