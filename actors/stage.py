@@ -110,7 +110,7 @@ class Stage(VirtualTime):
     Args:
         seed: decides every order that is open.
         start: the first instant, aware.
-        trace: keep a digest of `(time, name, message type)` and the last 200 of them; costs a third of the speed.
+        trace: keep a digest of `(time, name, message type)` and the last 200; costs a quarter of the speed.
         busy_limit: messages at one instant before the stage says that the actors talk in a circle.
     """
 

@@ -11,6 +11,7 @@ import pytest
 
 from actors.address import LiveDirectory
 from actors.base import Actor, House
+from actors.stage import Stage
 from actors.timers import LiveTimers
 from orch.messages import CommitBatch, RestoreBooks, TickRecorded
 
@@ -153,3 +154,20 @@ def do() -> Callable[[str], RestoreBooks]:
 @pytest.fixture
 def nudge() -> CommitBatch:
     return CommitBatch()
+
+
+@pytest.fixture
+def stage(start) -> Stage:
+    return Stage(1, start, trace=True)
+
+
+@pytest.fixture
+def act(stage) -> Callable[..., Probe]:
+    """Puts a probe on the stage."""
+
+    def put(name: str, **scripts: Callable[[Probe], object]) -> Probe:
+        actor = Probe(name, stage.house(), **scripts)
+        stage.add(actor)
+        return actor
+
+    return put

@@ -29,11 +29,6 @@ class World:
 
 
 @pytest.fixture
-def stage(start):
-    return Stage(1, start)
-
-
-@pytest.fixture
 def world(start):
     return World(start)
 

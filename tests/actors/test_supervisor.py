@@ -63,11 +63,6 @@ def test_names_are_unique_and_the_supervisors_is_taken(names):
 
 
 @pytest.fixture
-def stage(start):
-    return Stage(1, start)
-
-
-@pytest.fixture
 def troupe(stage, probe_class):
     """A supervised `disk` that can fail, and a monitor; `made` holds every disk there has been."""
 
