@@ -1,0 +1,265 @@
+"""The configuration as values: one Struct per table of `orch.toml`.
+
+The Structs named `...Table` mirror the file; `Config` and `NodeConfig` are what the rest of the house reads.
+Defaults stand here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeAlias
+
+import msgspec
+
+from orch.model.base import Value
+from orch.model.fleet import Mode
+from orch.model.readings import Finding
+from orch.model.wire import Secret
+
+NotNegative: TypeAlias = Annotated[float, msgspec.Meta(ge=0)]
+Positive: TypeAlias = Annotated[float, msgspec.Meta(gt=0)]
+HttpUrl: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^https?://[^/\s]+\S*$")]
+ClockTime: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+Day: TypeAlias = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+
+class Percent(Value):
+    """A share of the host's capacity less its reserve, 0 to 100; written `"12%"`."""
+
+    percent: float
+
+
+Amount: TypeAlias = NotNegative | Percent
+Measured: TypeAlias = NotNegative | Literal["auto"]
+
+
+class Amounts(Value):
+    """An amount by resource, in units or as a share; absent is not limited here."""
+
+    cpu_cores: Amount | None = None
+    memory_gb: Amount | None = None
+    bandwidth_mbps: Amount | None = None
+    storage_gb: Amount | None = None
+
+
+class ReserveTable(Value):
+    """`[host] reserve`: what the host keeps for itself, in units."""
+
+    cpu_cores: NotNegative = 0.0
+    memory_gb: NotNegative = 0.0
+    bandwidth_mbps: NotNegative = 0.0
+    storage_gb: NotNegative = 0.0
+
+
+class OrchTable(Value):
+    """`[orch]`. `mode` is a ceiling for every lever."""
+
+    mode: Mode = "suggest"
+    data_dir: str = "~/.local/share/orch"
+
+
+class HostTable(Value):
+    """`[host]`: the capacity, `"auto"` where it is measured. Bandwidth cannot be measured by looking."""
+
+    cpu_cores: Measured = "auto"
+    memory_gb: Measured = "auto"
+    bandwidth_mbps: Measured = "auto"
+    storage_gb: Measured = "auto"
+    reserve: ReserveTable = ReserveTable()
+
+
+class CadenceTable(Value):
+    """`[cadence]`: seconds of the clock between two polls, analyses, decisions."""
+
+    poll_s: Positive = 5.0
+    analyze_s: Positive = 30.0
+    decide_s: Positive = 60.0
+
+
+class OptimizerTable(Value):
+    """`[optimizer]` without the tables of its strategies."""
+
+    solver: str = "linear"
+    strategy: str = "threshold"
+    horizon_h: Positive = 24.0
+
+
+class PeriodicTable(Value):
+    """`[optimizer.periodic]`, also called `time_based`."""
+
+    interval_h: Positive = 24.0
+    margin_pct: NotNegative = 5.0
+
+
+class PredictiveTable(Value):
+    """`[optimizer.predictive]`."""
+
+    min_confidence: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.8
+
+
+class RiskAwareTable(Value):
+    """`[optimizer.risk_aware]`. `risk_tolerance` is a variance, (USD/h)^2."""
+
+    risk_tolerance: Positive = 0.0004
+
+
+KNOWN_STRATEGY_TABLES: dict[str, type[msgspec.Struct]] = {
+    "periodic": PeriodicTable,
+    "predictive": PredictiveTable,
+    "risk_aware": RiskAwareTable,
+}
+"""Checked with these while the strategy itself is not installed."""
+STRATEGY_ALIASES = {"time_based": "periodic"}
+
+
+class LimitsTable(Value):
+    """`[limits]`. The two `per_node` are for nodes (and resources) without a min or max of their own."""
+
+    min_hold_s: NotNegative = 3600.0
+    max_reallocations_per_hour: Annotated[int, msgspec.Meta(ge=0)] = 2
+    min_per_node: Percent | Amounts = Percent(percent=0.0)
+    max_per_node: Percent | Amounts = Percent(percent=100.0)
+
+
+class TariffBand(Value):
+    """Another price at some hours, `start` inclusive to `end` exclusive, over midnight when it is earlier."""
+
+    start: ClockTime = msgspec.field(name="from")
+    end: ClockTime = msgspec.field(name="to")
+    usd_per_kwh: float
+    days: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+class Tariff(Value):
+    """`[costs.usd_per_kwh]`: a price for all hours but those of its bands (the first that fits counts)."""
+
+    default: float
+    bands: tuple[TariffBand, ...] = ()
+
+
+class CostsTable(Value):
+    """`[costs]`. Absent is unknown: then no net income is stated."""
+
+    usd_per_kwh: float | Tariff | None = None
+    watts_idle: NotNegative | None = None
+    watts_per_core: NotNegative | None = None
+
+
+class PricesTable(Value):
+    """`[prices]`. `override` pins USD prices by token."""
+
+    sources: tuple[str, ...] = ("coingecko",)
+    override: dict[str, Decimal] = msgspec.field(default_factory=dict)
+    coingecko_url: HttpUrl = "https://api.coingecko.com"
+    refresh_s: Positive = 300.0
+    stale_after_s: Positive = 600.0
+    unknown_after_s: Positive = 86_400.0
+
+
+PRICE_SOURCES = ("coingecko", "defillama", "binance", "coinbase", "bybit")
+BUILT_PRICE_SOURCES = frozenset({"coingecko"})
+
+
+class WebTable(Value):
+    """`[web]`. Without `open_reads`, GET needs a token exactly when `bind` is beyond loopback."""
+
+    bind: str = "127.0.0.1"
+    port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 8787
+    open_reads: bool | None = None
+
+
+class NotifyTable(Value):
+    """`[notify]`: Apprise addresses, which hold credentials."""
+
+    urls: tuple[Secret | str | None, ...] = ()
+
+
+class NodeTable(Value):
+    """The keys that `[nodes.X]` has whatever its protocol.
+
+    `process` is the name of its program, `pidfile` a file with its process number: what it uses is read
+    from the system. `ip_group` names the internet address it shares with other nodes.
+    """
+
+    protocol: str
+    minimum: Amounts = msgspec.field(name="min", default=Amounts())
+    maximum: Amounts = msgspec.field(name="max", default=Amounts())
+    levers: tuple[dict[str, Any], ...] = ()
+    mode: Mode | None = None
+    process: str | None = None
+    pidfile: str | None = None
+    ip_group: str | None = None
+
+
+class LeverTable(Value):
+    """The keys that every `[[nodes.X.levers]]` has."""
+
+    kind: str
+    mode: Mode | None = None
+
+
+class LeverConfig(Value):
+    """A lever that is installed. `options` is of its own Struct; no `mode` means the ceiling above it."""
+
+    kind: str
+    options: Any
+    mode: Mode | None = None
+
+
+class NodeConfig(Value):
+    """One configured node. `options` is of its protocol's Struct; `findings` is what its operator should know."""
+
+    name: str
+    protocol: str
+    options: Any
+    minimum: Amounts = Amounts()
+    maximum: Amounts = Amounts()
+    levers: tuple[LeverConfig, ...] = ()
+    mode: Mode | None = None
+    process: str | None = None
+    pidfile: Path | None = None
+    ip_group: str | None = None
+    findings: tuple[Finding, ...] = ()
+
+
+class OptimizerConfig(Value):
+    """The solver and strategy that will be used (fallbacks taken), and every strategy's options by name."""
+
+    solver: str = "linear"
+    strategy: str = "threshold"
+    horizon_h: float = 24.0
+    options: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class WebConfig(Value):
+    """`[web]` with `open_reads` decided."""
+
+    bind: str = "127.0.0.1"
+    port: int = 8787
+    open_reads: bool = True
+
+
+class Config(Value):
+    """The whole configuration, checked. `source` names it in sentences; relative paths start at `base_dir`."""
+
+    source: str
+    base_dir: Path
+    data_dir: Path
+    mode: Mode = "suggest"
+    host: HostTable = HostTable()
+    cadence: CadenceTable = CadenceTable()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    limits: LimitsTable = LimitsTable()
+    costs: CostsTable = CostsTable()
+    nodes: tuple[NodeConfig, ...] = ()
+    prices: PricesTable = PricesTable()
+    web: WebConfig = WebConfig()
+    notify: tuple[Secret, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """One sentence with its remedy per finding, the whole configuration's first."""
+        found = [*self.findings, *(each for node in self.nodes for each in node.findings)]
+        return tuple(f"{each.sentence}; {each.remedy}" for each in found)
