@@ -31,7 +31,7 @@ FIRST_CONTACT_WAIT_S = 5.0
 """The same for one that has never answered; slow ones wait 1/120 of their period."""
 
 PAUSE_S = 1800.0
-"""After a failure that asking again does not heal, such as a refused credential."""
+"""After a failure that asking again does not heal, such as a refused credential; at most ten periods."""
 
 LONGEST_RETRY_AFTER_S = 6 * 3600.0
 """A node may ask for patience, not for silence."""
@@ -124,7 +124,7 @@ def bad(
         state: The state in which the request is in flight.
         key: The endpoint's key; unknown keys change nothing.
         now: The clock's time.
-        retryable: False for what asking again does not heal; then the wait is at least half an hour.
+        retryable: False for what asking again does not heal; then the wait is half an hour, or ten periods.
         retry_after_s: The wait the node asked for; kept up to six hours.
     """
     turn = state.turn(key)
@@ -132,7 +132,7 @@ def bad(
         return state
     wait_s = _backoff_s(turn)
     if not retryable:
-        wait_s = max(wait_s, PAUSE_S)
+        wait_s = max(wait_s, min(PAUSE_S, 10 * turn.period_s))
     if retry_after_s is not None:
         wait_s = max(wait_s, min(retry_after_s, LONGEST_RETRY_AFTER_S))
     return _replace(

@@ -28,7 +28,7 @@ from orch.protocols.storj_answers import (
 from orch.protocols.storj_calendar import months_back
 from orch.protocols.storj_growth import BYTES_PER_GB, joined_up, outlook, pace, sampled, serving
 from orch.protocols.storj_health import VITAL, findings, health
-from orch.protocols.storj_money import accruals, with_estimate, with_paystubs
+from orch.protocols.storj_money import STATEMENT_MONTHS, accruals, with_estimate, with_paystubs
 from orch.protocols.storj_values import Memory, StorjOptions, Trouble
 
 if TYPE_CHECKING:
@@ -65,15 +65,22 @@ class Storj:
         return Memory(options=options, context=context)
 
     def endpoints(self, memory: Memory, now: datetime) -> tuple[Endpoint, ...]:
-        """The node, all satellites merged, three questions per satellite, statements of two past months."""
-        sno = f"{memory.options.url.rstrip('/')}/api/sno"
+        """The node, all satellites merged, three questions per satellite, and statements.
+
+        Past statements are read once a month as one range; the two newest months are asked again, for
+        their payment comes later.
+        """
+        base = f"{memory.options.url.rstrip('/')}/api"
+        sno, paystubs = f"{base}/sno", f"{base}/heldamount/paystubs"
+        history = f"{months_back(now, STATEMENT_MONTHS)}/{months_back(now, 1)}"
         asked = [
             _endpoint(VITAL, f"{sno}/", MINUTE, rank=0, vital=True),
             _slow("satellites", f"{sno}/satellites", 15 * MINUTE, rank=30),
+            msgspec.structs.replace(
+                _slow(f"history/{history}", f"{paystubs}/{history}", 24 * HOUR, rank=5), once=True
+            ),
             *(
-                _slow(
-                    f"paystubs/{month}", f"{sno.removesuffix('/sno')}/heldamount/paystubs/{month}", period, rank=5
-                )
+                _slow(f"paystubs/{month}", f"{paystubs}/{month}", period, rank=6)
                 for month, period in ((months_back(now, 1), 6 * HOUR), (months_back(now, 2), 24 * HOUR))
             ),
         ]
@@ -112,7 +119,10 @@ class Storj:
             case "estimate":
                 changed = with_estimate(memory, rest, read_estimate(reply, key))
             case "paystubs":
-                changed = with_paystubs(memory, read_paystubs(reply, key, rest), now)
+                changed = with_paystubs(memory, read_paystubs(reply, key, rest, rest), now)
+            case "history":
+                first, _, last = rest.partition("/")
+                changed = with_paystubs(memory, read_paystubs(reply, key, first, last), now)
             case _:
                 raise ShapeError(f"{key}: not an endpoint of a storage node")
         return msgspec.structs.replace(

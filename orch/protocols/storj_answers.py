@@ -41,6 +41,7 @@ MICRO = Decimal(1_000_000)
 MOST_SATELLITES = 50
 MOST_CENTS_PER_TB = 1_000_000
 
+_MONTH = re.compile(r"20\d\d-(0[1-9]|1[0-2])")
 _SATELLITE_ID = re.compile(r"[1-9A-HJ-NP-Za-km-z]{20,60}")
 
 
@@ -229,10 +230,10 @@ def read_estimate(reply: Reply, key: str) -> Estimate:
     )
 
 
-def read_paystubs(reply: Reply, key: str, month: str) -> tuple[Paystub, ...]:
-    """`GET /api/heldamount/paystubs/{month}`: null until the first statement of that month has come."""
+def read_paystubs(reply: Reply, key: str, first: str, last: str) -> tuple[Paystub, ...]:
+    """`GET /api/heldamount/paystubs/{month}` or `.../{first}/{last}`: null until a statement of them has come."""
     rows = decode_or_none(reply, list[_Paystub], key) or []
-    return tuple(_paystub(row, reply.received_at, key, month) for row in rows)
+    return tuple(_paystub(row, reply.received_at, key, (first, last)) for row in rows)
 
 
 def _satellite(body: _Satellite, key: str) -> Satellite:
@@ -312,16 +313,16 @@ def _payout(body: _Payout, what: str) -> Payout:
     )
 
 
-def _paystub(body: _Paystub, as_of: datetime, key: str, month: str) -> Paystub:
-    if body.period != month:
-        raise AbsurdError(f"{key}: a statement of {body.period[:20]!r} among those of {month}")
+def _paystub(body: _Paystub, as_of: datetime, key: str, months: tuple[str, str]) -> Paystub:
+    if _MONTH.fullmatch(body.period) is None or not months[0] <= body.period <= months[1]:
+        raise AbsurdError(f"{key}: a statement of {body.period[:20]!r}")
     if _SATELLITE_ID.fullmatch(body.satellite_id) is None:
         raise AbsurdError(f"{key}: {body.satellite_id[:60]!r} is not a satellite id")
     amounts = (body.paid, body.held, body.disposed, body.distributed)
     paid, held, disposed, distributed = (money(Decimal(each), f"{key}: an amount") / MICRO for each in amounts)
     stub = Paystub(
         satellite=body.satellite_id,
-        month=month,
+        month=body.period,
         as_of=as_of,
         paid=paid,
         held=held,

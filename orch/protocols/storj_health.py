@@ -38,7 +38,7 @@ def health(memory: Memory, now: datetime) -> tuple[Health, str]:
     if trouble is not None:
         return _in_trouble(trouble, first_contact=node is None)
     if node is None:
-        return "unknown", "not asked yet"
+        return "unknown", "no usable answer yet"
     if now - node.as_of > SILENT_AFTER:
         return "unknown", f"no answer for {_span(now - node.as_of)}"
     unheard = _unheard(node)

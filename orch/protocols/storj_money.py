@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
     from orch.protocols.storj_values import Estimate, Memory, Payout, Paystub
 
-MONTHS_KEPT = 4
+ESTIMATE_MONTHS = 4
+STATEMENT_MONTHS = 24
+"""How far back income is known; older months stay as they are in the ledger."""
+
 EDGE = timedelta(minutes=2)
 """A node's clock may be this far from ours: nearer to a month's edge its answer could mean either month."""
 
@@ -52,9 +55,9 @@ def with_estimate(memory: Memory, satellite: str, estimate: Estimate) -> Memory:
 
 
 def with_paystubs(memory: Memory, stubs: tuple[Paystub, ...], now: datetime) -> Memory:
-    """The memory with the final statements of one month taken in; they replace estimates and older statements."""
+    """The memory with the final statements taken in; they replace estimates and older statements."""
     new = {(stub.satellite, stub.month) for stub in stubs}
-    oldest = months_back(now, MONTHS_KEPT)
+    oldest = months_back(now, STATEMENT_MONTHS)
     kept = tuple(s for s in memory.paystubs if (s.satellite, s.month) not in new and s.month >= oldest)
     return msgspec.structs.replace(memory, paystubs=(*kept, *stubs))
 
@@ -82,7 +85,7 @@ def _with_month(memory: Memory, satellite: str, month: str, payout: Payout, as_o
     current = month == month_name(as_of)
     if not payout.trusted or (payout.gross == 0 and not known and not current):
         return memory
-    oldest = months_back(as_of, MONTHS_KEPT)
+    oldest = months_back(as_of, ESTIMATE_MONTHS)
     others = tuple(
         each
         for each in memory.estimates

@@ -105,9 +105,10 @@ def test_slow_endpoints_back_off_by_their_period():
     assert wait_s(bad(state, "a", at(4000)), "a", at(4000)) == pytest.approx(360)
 
 
-def test_what_asking_again_does_not_heal_pauses_for_half_an_hour():
-    state, _ = due(Schedule(), [endpoint("a")], START)
-    assert wait_s(bad(state, "a", START, retryable=False), "a", START) == PAUSE_S
+@pytest.mark.parametrize(("period_s", "waited"), [(60.0, 600.0), (900.0, PAUSE_S), (3600.0, PAUSE_S)])
+def test_what_asking_again_does_not_heal_pauses_for_half_an_hour_or_ten_periods(period_s, waited):
+    state, _ = due(Schedule(), [endpoint("a", period_s=period_s)], START)
+    assert wait_s(bad(state, "a", START, retryable=False), "a", START) == waited
 
 
 @pytest.mark.parametrize(("asked_for", "waited"), [(1.0, 5.0), (90.0, 90.0), (1e9, 6 * 3600.0)])

@@ -80,7 +80,7 @@ def no_reply(reason, at=NOW, status=None):
 
 def test_nothing_asked_is_unknown_and_not_zero(empty):
     read = reading(empty)
-    assert (read.health, read.health_reason) == ("unknown", "not asked yet")
+    assert (read.health, read.health_reason) == ("unknown", "no usable answer yet")
     assert (read.accruals, read.pace, read.outlooks) == ((), None, ())
     assert read.used == read.allocation == Resources()
 
@@ -89,6 +89,7 @@ def test_what_is_asked_grows_with_what_is_known(empty, after):
     assert [e.key for e in PROTOCOL.endpoints(empty, NOW)] == [
         "sno",
         "satellites",
+        "history/2024-11/2026-10",
         "paystubs/2026-10",
         "paystubs/2026-09",
     ]
@@ -100,6 +101,8 @@ def test_what_is_asked_grows_with_what_is_known(empty, after):
     assert urls[f"pricing/{US}"] == f"sno/satellites/{US}/pricing"
     assert urls[f"estimate/{US}"] == f"sno/estimated-payout?id={US}"
     assert urls["paystubs/2026-10"] == "heldamount/paystubs/2026-10"
+    assert urls["history/2024-11/2026-10"] == "heldamount/paystubs/2024-11/2026-10"
+    assert asked["history/2024-11/2026-10"].once
     assert all(e.lane == "slow" for key, e in asked.items() if key != "sno")
     assert not any(EU in key for key in asked)
 
@@ -167,6 +170,7 @@ def test_both_meanings_of_disk_space(after, situation, allocation, used, floor):
         ("absurd_score_satellite_us", AbsurdError),
         ("negative_estimate_us", AbsurdError),
         ("other_month_paystubs", AbsurdError),
+        ("beyond_history", AbsurdError),
         ("pricing_html_200", ShapeError),
     ],
 )
@@ -279,6 +283,12 @@ def test_a_statement_replaces_the_estimate_of_its_month_and_stays(after):
     october = streams(memory)[f"{US}:2026-10", "earned"]
     assert october.amounts == Amounts(settled=Decimal("3.959896"))
     assert october.reference == "paystub 2026-10"
+
+
+def test_past_months_are_read_in_one_go(after):
+    found = streams(after("two_months_history", "undistributed_paystubs"))
+    assert found[f"{US}:2026-09", "earned"].amounts == Amounts(settled=Decimal(3))
+    assert found[f"{US}:2026-10", "earned"].amounts == Amounts(accrued=Decimal("3.959896"))
 
 
 DECEMBER = datetime(2026, 12, 1, tzinfo=UTC)
