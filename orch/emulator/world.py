@@ -112,12 +112,12 @@ class World:
     @property
     def start(self) -> datetime:
         """When it began (history lies before), on a whole minute."""
-        return _when(self.state.start_minute * MINUTE)
+        return when(self.state.start_minute * MINUTE)
 
     @property
     def time(self) -> datetime:
         """The end of the last whole minute worked out."""
-        return _when(self.state.minute * MINUTE)
+        return when(self.state.minute * MINUTE)
 
     def advance(self, to: datetime) -> None:
         """Work out all whole minutes up to a time; going back does nothing."""
@@ -192,11 +192,11 @@ class World:
     @property
     def lever_log(self) -> list[tuple[datetime, NodeName, ResourceName, float, float]]:
         """Every change of a limit: time, node, resource, from, to."""
-        return [(_when(each.second), each.node, each.resource, each.old, each.new) for each in self.state.log]
+        return [(when(each.second), each.node, each.resource, each.old, each.new) for each in self.state.log]
 
     def overallocated(self) -> list[datetime]:
         """The instants at which targets and commitments together were more than the host has."""
-        return [_when(second) for second in self.state.over]
+        return [when(second) for second in self.state.over]
 
     def allocation(self, node: NodeName, now: datetime) -> Resources:
         """The limits of a node in force at a time."""
@@ -348,7 +348,8 @@ class World:
         return provider.best_split()
 
 
-def _when(second: float) -> datetime:
+def when(second: float) -> datetime:
+    """A Unix time as an aware UTC datetime."""
     return datetime.fromtimestamp(second, UTC)
 
 
