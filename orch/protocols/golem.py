@@ -23,20 +23,16 @@ from orch.protocols.golem_health import findings_of, health_of
 from orch.protocols.golem_memory import GolemMemory, GolemOptions
 from orch.protocols.golem_money import (
     PAGE,
-    asked_after,
+    RECENT,
     next_pages,
-    open_invoices,
-    open_pays,
-    with_accruals,
+    settle,
     with_pays,
 )
 from orch.protocols.golem_work import (
-    RECENT,
     allocation_of,
     committed_of,
     outlook_of,
     price_of,
-    recent,
     used_of,
     work_of,
 )
@@ -132,7 +128,7 @@ class Golem:
             committed=committed_of(memory),
             outlooks=(outlook_of(memory, work),),
             window_s=WINDOW_S,
-            speculative=bool(memory.pays) and all(pay.unit == "tGLM" for pay in memory.pays.values()),
+            speculative=0 < len(memory.pays) == memory.digest.for_test_tokens,
             findings=findings_of(memory, now),
             facts=_facts(memory, work),
         )
@@ -185,14 +181,10 @@ def _list(
 
 
 def _pay_endpoints(memory: GolemMemory, now: datetime) -> list[Endpoint]:
-    pays = open_pays(memory)
-    after = asked_after(
-        memory.pay_pages,
-        (pay.created_at for pay in pays if pay.created_at),
-        (pay.created_at for pay in memory.pays.values() if pay.created_at),
-    )
+    """The list, and the open agreements that it does not bring again."""
+    after = memory.digest.pays_after
     found = _list(memory, "payAgreements", after, PERIOD_S, "fast", more=memory.pay_pages.more)
-    for pay in pays:
+    for pay in map(memory.pays.__getitem__, memory.digest.open_pays):
         if pay.created_at is None or after is None or pay.created_at <= after:
             running = pay.agreement_id in (memory.running or ())
             period_s = RUNNING_S if running else _patience(pay.created_at, now)
@@ -202,14 +194,10 @@ def _pay_endpoints(memory: GolemMemory, now: datetime) -> list[Endpoint]:
 
 
 def _invoice_endpoints(memory: GolemMemory, now: datetime) -> list[Endpoint]:
-    invoices = open_invoices(memory)
-    after = asked_after(
-        memory.invoice_pages,
-        (invoice.issued_at for invoice in invoices),
-        (invoice.issued_at for invoice in memory.invoices.values()),
-    )
+    """The list, and the open invoices that it does not bring again."""
+    after = memory.digest.invoices_after
     found = _list(memory, "invoices", after, INVOICES_S, "slow", more=memory.invoice_pages.more)
-    for invoice in invoices:
+    for invoice in map(memory.invoices.__getitem__, memory.digest.open_invoices):
         if after is None or invoice.issued_at <= after:
             path = f"{_PAYMENT}/invoices/{quote(invoice.invoice_id, safe='')}"
             period_s = _patience(invoice.issued_at, now)
@@ -224,7 +212,7 @@ def _patience(since: datetime | None, now: datetime) -> float:
 
 def _terms_endpoints(memory: GolemMemory) -> list[Endpoint]:
     """What running agreements and those that ended last were signed for, each asked once."""
-    wanted = [*(memory.running or ()), *(pay.agreement_id for pay, _ in recent(memory)[:RECENT])]
+    wanted = [*(memory.running or ()), *memory.digest.ended[:RECENT]]
     return [
         msgspec.structs.replace(
             _get(memory, f"terms/{agreement}", f"{_MARKET}/agreements/{quote(agreement, safe='')}", lane="slow"),
@@ -261,7 +249,7 @@ def _absorb(memory: GolemMemory, key: str, reply: Reply, now: datetime) -> Golem
         case "invoice":
             invoice = answers.read_invoice(reply, key, name, now)
             memory = replace(memory, invoices={**memory.invoices, name: invoice})
-            return with_accruals(memory, (invoice.agreement_id,), now)
+            return settle(memory, (invoice.agreement_id,), now)
         case "terms":
             return replace(memory, terms={**memory.terms, name: answers.read_terms(reply, key, name)})
         case _:
@@ -285,18 +273,18 @@ def _with_pay_page(memory: GolemMemory, key: str, reply: Reply, now: datetime) -
     memory = with_pays(memory, pays, now)
     pages = next_pages(memory.pay_pages, rows, newest)
     memory = msgspec.structs.replace(memory, pay_pages=pages, pays_read_at=now)
-    return with_accruals(memory, (pay.agreement_id for pay in pays), now)
+    return settle(memory, (pay.agreement_id for pay in pays), now)
 
 
 def _with_pay(memory: GolemMemory, key: str, agreement: str, reply: Reply, now: datetime) -> GolemMemory:
     pay = answers.read_pay(reply, key, agreement, now)
     if pay is not None:
-        return with_accruals(with_pays(memory, (pay,), now), (agreement,), now)
+        return settle(with_pays(memory, (pay,), now), (agreement,), now)
     known = memory.pays.get(agreement)
     if known is None:
         return memory
     gone = msgspec.structs.replace(known, gone=True)
-    return msgspec.structs.replace(memory, pays={**memory.pays, agreement: gone})
+    return settle(msgspec.structs.replace(memory, pays={**memory.pays, agreement: gone}), (), now)
 
 
 def _with_invoice_page(memory: GolemMemory, key: str, reply: Reply, now: datetime) -> GolemMemory:
@@ -310,7 +298,7 @@ def _with_invoice_page(memory: GolemMemory, key: str, reply: Reply, now: datetim
         invoice_pages=next_pages(memory.invoice_pages, rows, newest),
     )
     touched = memory.pays if first else {invoice.agreement_id for invoice in invoices}
-    return with_accruals(memory, tuple(touched), now)
+    return settle(memory, tuple(touched), now)
 
 
 def _facts(memory: GolemMemory, work: Work) -> tuple[tuple[str, str], ...]:

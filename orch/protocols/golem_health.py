@@ -10,7 +10,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from orch.model.readings import Finding, Health
-from orch.protocols.golem_money import invoices_by_agreement
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -116,7 +115,7 @@ def _provider(memory: GolemMemory) -> list[Finding]:
 
 
 def _testnet(memory: GolemMemory) -> list[Finding]:
-    worthless = sum(pay.unit == "tGLM" for pay in memory.pays.values())
+    worthless = memory.digest.for_test_tokens
     if not worthless and not any(offer.testnet for offer in memory.offers or ()):
         return []
     return [
@@ -130,23 +129,23 @@ def _testnet(memory: GolemMemory) -> list[Finding]:
 
 
 def _money(memory: GolemMemory, now: datetime) -> list[Finding]:
-    invoices = invoices_by_agreement(memory)
+    digest = memory.digest
+    invoices = digest.invoices
+    unpaid = [memory.invoices[each] for each in digest.open_invoices]
     rejected = [
         each
-        for each in invoices.values()
+        for each in map(invoices.__getitem__, digest.ended)
         if each.status in ("REJECTED", "FAILED") and now - each.issued_at < REJECTED_WITHIN
     ]
-    undelivered = [
-        each for each in invoices.values() if each.status == "ISSUED" and now - each.issued_at > UNDELIVERED_AFTER
-    ]
+    undelivered = [each for each in unpaid if each.status == "ISSUED" and now - each.issued_at > UNDELIVERED_AFTER]
     late = [
         each
-        for each in invoices.values()
+        for each in unpaid
         if each.status == "ACCEPTED" and each.due_at is not None and now - each.due_at > LATE_AFTER
     ]
     uninvoiced = [
         pay
-        for pay in memory.pays.values()
+        for pay in map(memory.pays.__getitem__, digest.open_pays)
         if memory.running is not None
         and memory.invoice_pages.complete
         and pay.due > 0

@@ -122,6 +122,24 @@ class Pages(Value):
     crowded: bool = False
 
 
+class Digest(Value):
+    """What follows from all agreements and invoices, worked out once per answer about money.
+
+    `invoices` is the invoice that counts, by agreement; `ended` the agreements that ended last, newest first,
+    and `finished` how many did; `open_pays` and `open_invoices` what can still change; `pays_after` and
+    `invoices_after` where the next page of each list begins; `for_test_tokens` how many agreements pay tGLM.
+    """
+
+    invoices: dict[str, Invoice] = msgspec.field(default_factory=dict)
+    ended: tuple[str, ...] = ()
+    finished: int = 0
+    open_pays: tuple[str, ...] = ()
+    open_invoices: tuple[str, ...] = ()
+    pays_after: datetime | None = None
+    invoices_after: datetime | None = None
+    for_test_tokens: int = 0
+
+
 class GolemMemory(Value):
     """Everything known of one provider. The dictionaries are replaced, never changed.
 
@@ -142,6 +160,7 @@ class GolemMemory(Value):
     invoices: dict[str, Invoice] = msgspec.field(default_factory=dict)
     invoice_pages: Pages = Pages()
     accruals: dict[str, Accrual] = msgspec.field(default_factory=dict)
+    digest: Digest = Digest()
     offers: tuple[Offer, ...] | None = None
     running: tuple[str, ...] | None = None
     terms: dict[str, Terms] = msgspec.field(default_factory=dict)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from orch.model.money import Accrual, Amounts
-from orch.protocols.golem_memory import CLOSED, WRITTEN_OFF, GolemMemory, Pages
+from orch.protocols.golem_memory import CLOSED, WRITTEN_OFF, Digest, GolemMemory, Pages
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,6 +27,10 @@ PAGE = 500
 
 REREAD = 250
 """Rows that a list may bring again for the sake of those still open; older open ones are asked for one by one."""
+
+RECENT = 20
+LOOK_BACK = timedelta(days=7)
+"""Demand is read from the last twenty agreements and from those of the last week."""
 
 OVERLAP = timedelta(seconds=1)
 """Times are whole seconds and the server compares strictly."""
@@ -63,23 +67,6 @@ def is_final(pay: Pay, invoice: Invoice | None) -> bool:
     return covered and (invoice.status == "SETTLED" or pay.due > 0)
 
 
-def invoice_of(invoices: Iterable[Invoice]) -> Invoice | None:
-    """The invoice that counts for an agreement: the newest that is not written off, else the newest."""
-    return max(
-        invoices,
-        key=lambda each: (each.status not in WRITTEN_OFF, each.issued_at, each.invoice_id),
-        default=None,
-    )
-
-
-def invoices_by_agreement(memory: GolemMemory) -> dict[str, Invoice]:
-    """The invoice that counts, by agreement."""
-    groups: dict[str, list[Invoice]] = {}
-    for invoice in memory.invoices.values():
-        groups.setdefault(invoice.agreement_id, []).append(invoice)
-    return {agreement: found for agreement, group in groups.items() if (found := invoice_of(group))}
-
-
 def with_pays(memory: GolemMemory, pays: Iterable[Pay], now: datetime) -> GolemMemory:
     """The memory with newer rows of agreements; what grew since the last row says when."""
     merged = dict(memory.pays)
@@ -90,24 +77,23 @@ def with_pays(memory: GolemMemory, pays: Iterable[Pay], now: datetime) -> GolemM
     return msgspec.structs.replace(memory, pays=merged)
 
 
-def with_accruals(memory: GolemMemory, agreements: Iterable[str], now: datetime) -> GolemMemory:
-    """The memory with the accruals of these agreements brought up to date.
+def settle(memory: GolemMemory, agreements: Iterable[str], now: datetime) -> GolemMemory:
+    """The memory with the accruals of these agreements, and what follows from all, brought up to date.
 
     Nothing is stated before all invoices have been read once: an agreement's invoice tells until when its
     money was earned, and whether it was.
     """
-    if not memory.invoice_pages.complete:
-        return memory
-    counted = invoices_by_agreement(memory)
-    last = newest_pay(memory)
+    counted = _counted(memory)
     accruals = dict(memory.accruals)
-    for agreement in agreements:
+    last = newest_pay(memory)
+    for agreement in agreements if memory.invoice_pages.complete else ():
         pay = memory.pays.get(agreement)
         if pay is not None:
             before = accruals.get(agreement)
-            now_known = _accrual(pay, counted.get(agreement), before, now, newest=pay is last)
-            accruals[agreement] = before if before == now_known and before is not None else now_known
-    return msgspec.structs.replace(memory, accruals=accruals)
+            stated = _accrual(pay, counted.get(agreement), before, now, newest=pay is last)
+            accruals[agreement] = before if before is not None and before == stated else stated
+    memory = msgspec.structs.replace(memory, accruals=accruals)
+    return msgspec.structs.replace(memory, digest=_digest(memory, counted, now))
 
 
 def newest_pay(memory: GolemMemory) -> Pay | None:
@@ -144,23 +130,61 @@ def asked_after(pages: Pages, open_times: Iterable[datetime], known_times: Itera
         return datetime.fromtimestamp(0, UTC) if pages.strict else None
     after = pages.newest
     if pages.complete and not pages.more and not pages.crowded:
-        reach = nlargest(REREAD, known_times)[-1:]
-        after = min((moment for moment in open_times if [moment] >= reach), default=after)
+        oldest_first = sorted(open_times)
+        reach = nlargest(REREAD, known_times)[-1:] if oldest_first else []
+        after = next((moment for moment in oldest_first if [moment] >= reach), after)
     return after if pages.strict else after - OVERLAP
 
 
-def open_invoices(memory: GolemMemory) -> tuple[Invoice, ...]:
-    """The invoices whose status can still change."""
-    return tuple(invoice for invoice in memory.invoices.values() if invoice.status not in CLOSED)
+def _counted(memory: GolemMemory) -> dict[str, Invoice]:
+    """The invoice that counts, by agreement: the newest that is not written off, else the newest."""
+    counted: dict[str, Invoice] = {}
+    for invoice in memory.invoices.values():
+        rival = counted.get(invoice.agreement_id)
+        if rival is None or _precedence(rival) < _precedence(invoice):
+            counted[invoice.agreement_id] = invoice
+    return counted
 
 
-def open_pays(memory: GolemMemory) -> tuple[Pay, ...]:
-    """The agreements whose money can still change."""
-    return tuple(
-        pay
-        for pay in memory.pays.values()
-        if not pay.gone and not ((known := memory.accruals.get(pay.agreement_id)) and known.final)
+def _precedence(invoice: Invoice) -> tuple[bool, datetime, str]:
+    return invoice.status not in WRITTEN_OFF, invoice.issued_at, invoice.invoice_id
+
+
+def _digest(memory: GolemMemory, counted: dict[str, Invoice], now: datetime) -> Digest:
+    ended = sorted(
+        (agreement for agreement in counted if agreement in memory.pays),
+        key=lambda agreement: counted[agreement].issued_at,
+        reverse=True,
     )
+    open_pays = [pay for pay in memory.pays.values() if not pay.gone and not _is_known_final(memory, pay)]
+    open_invoices = [invoice for invoice in memory.invoices.values() if invoice.status not in CLOSED]
+    return Digest(
+        invoices=counted,
+        ended=tuple(
+            agreement
+            for number, agreement in enumerate(ended)
+            if number < RECENT or now - counted[agreement].issued_at < LOOK_BACK
+        ),
+        finished=len(ended),
+        open_pays=tuple(pay.agreement_id for pay in open_pays),
+        open_invoices=tuple(invoice.invoice_id for invoice in open_invoices),
+        pays_after=asked_after(
+            memory.pay_pages,
+            (pay.created_at for pay in open_pays if pay.created_at),
+            (pay.created_at for pay in memory.pays.values() if pay.created_at),
+        ),
+        invoices_after=asked_after(
+            memory.invoice_pages,
+            (invoice.issued_at for invoice in open_invoices),
+            (invoice.issued_at for invoice in memory.invoices.values()),
+        ),
+        for_test_tokens=sum(pay.platform.endswith("-tglm") for pay in memory.pays.values()),
+    )
+
+
+def _is_known_final(memory: GolemMemory, pay: Pay) -> bool:
+    accrual = memory.accruals.get(pay.agreement_id)
+    return accrual is not None and accrual.final
 
 
 def _accrual(pay: Pay, invoice: Invoice | None, before: Accrual | None, now: datetime, *, newest: bool) -> Accrual:

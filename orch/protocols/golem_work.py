@@ -6,13 +6,12 @@ price, says how many threads were at work (`amount / hours = cpu price x threads
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from orch.model.base import Value
 from orch.model.readings import Outlook
 from orch.model.resources import Resources, total
-from orch.protocols.golem_money import invoices_by_agreement
+from orch.protocols.golem_money import LOOK_BACK, RECENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
 FEWEST = 3
 """With fewer finished agreements than this nothing is said about demand."""
 
-RECENT = 20
-BUSY_WINDOW = timedelta(days=7)
 SHORTEST_H = 1 / 60
 SURE_AFTER_H = 1 / 6
 """Debit notes come every two minutes; before ten minutes they say too little about the threads at work."""
@@ -86,21 +83,12 @@ def used_of(memory: GolemMemory, work: Work) -> Resources:
     return Resources(cpu_cores=cores, memory_gb=committed.memory_gb, storage_gb=committed.storage_gb)
 
 
-def recent(memory: GolemMemory) -> list[tuple[Pay, Invoice]]:
-    """The agreements that ended last, newest first, each with its invoice."""
-    ended = [
-        (pay, invoice)
-        for agreement, invoice in invoices_by_agreement(memory).items()
-        if (pay := memory.pays.get(agreement)) is not None
-    ]
-    return sorted(ended, key=lambda pair: pair[1].issued_at, reverse=True)
-
-
 def work_of(memory: GolemMemory) -> Work:
     """Demand as far as the agreements tell it."""
-    ended = recent(memory)
-    if len(ended) < FEWEST or memory.pays_read_at is None:
-        return Work(finished=len(ended))
+    digest = memory.digest
+    if digest.finished < FEWEST or memory.pays_read_at is None:
+        return Work(finished=digest.finished)
+    ended = [(memory.pays[agreement], digest.invoices[agreement]) for agreement in digest.ended]
     shares, most = [], 0.0
     for pay, invoice in ended[:RECENT]:
         agreed = _agreed(memory, pay.agreement_id).cpu_cores
@@ -110,7 +98,7 @@ def work_of(memory: GolemMemory) -> Work:
             most = max(most, min(threads, agreed))
     enough = len(shares) >= FEWEST
     return Work(
-        finished=len(ended),
+        finished=digest.finished,
         busy_share=_busy_share(memory, ended, memory.pays_read_at),
         saturation=sum(shares) / len(shares) if enough else None,
         demand=most if enough else None,
@@ -168,7 +156,7 @@ def _busy_share(memory: GolemMemory, ended: Iterable[tuple[Pay, Invoice]], now: 
         if start is not None:
             spans.append((start, now))
     first = min((start for start, _ in spans), default=now)
-    begin = max(first, now - BUSY_WINDOW)
+    begin = max(first, now - LOOK_BACK)
     window_s = (now - begin).total_seconds()
     if window_s <= 0:
         return None
