@@ -1,0 +1,46 @@
+"""What planning has to be told besides the fleet's state: configuration, resolved to numbers."""
+
+from __future__ import annotations
+
+from orch.model.base import Value
+from orch.model.problems import Budget
+
+
+class NodeTerms(Value):
+    """What planning has to know of one node.
+
+    `tokens`: the tokens in whose price its income is counted; none where it earns in USD or has no rate anyway.
+    `downtime_s`: seconds of its income lost per change, by its levers' cost priors.
+    """
+
+    node: str
+    tokens: tuple[str, ...] = ()
+    downtime_s: float = 0.0
+
+
+class PlanSettings(Value):
+    """How to plan.
+
+    `stale_after_s`: a node whose figures are older is not moved. `whole_move_usd`: what moving the whole capacity
+    of a resource is taken to cost, so that nothing moves without reason. `dust_pct`: changes below this share of
+    the capacity are not made. `headroom_pct`: how much above its use a node keeps of a resource whose worth to it
+    is unknown. `underused_pct`: use below this share of the allocation is an opportunity. `price_shift_pct`: a
+    price that moved by more explains a new best split.
+    """
+
+    horizon_h: float = 24.0
+    stale_after_s: float = 900.0
+    solver: str = "linear"
+    budget: Budget = Budget(seconds=1.0)
+    seed: int = 0
+    max_changes: int | None = None
+    terms: tuple[NodeTerms, ...] = ()
+    whole_move_usd: float = 0.001
+    dust_pct: float = 0.5
+    headroom_pct: float = 25.0
+    underused_pct: float = 50.0
+    price_shift_pct: float = 5.0
+
+    def of(self, node: str) -> NodeTerms:
+        """The terms of one node; the defaults when none were given."""
+        return next((each for each in self.terms if each.node == node), NodeTerms(node=node))
