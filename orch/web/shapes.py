@@ -1,0 +1,73 @@
+"""The bodies of the HTTP interface that are not values of the model already."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from orch.model.base import Value
+from orch.model.moves import Reallocation
+from orch.model.plans import Decision
+
+
+class ErrorDetail(Value):
+    """What went wrong: a countable code, a sentence, and whatever helps."""
+
+    code: str
+    message: str
+    details: dict[str, Any]
+
+
+class ErrorBody(Value):
+    """Every error of the interface has this shape."""
+
+    error: ErrorDetail
+
+
+class HealthBody(Value):
+    """Whether the engine is there and how old its board is."""
+
+    status: str
+    version: str
+    started_at: datetime
+    board_as_of: datetime | None
+
+
+class DecisionPage(Value):
+    """Decisions, newest first; `next` is the cursor of the following part."""
+
+    items: tuple[Decision, ...]
+    next: str | None
+
+
+class ReallocationPage(Value):
+    """Reallocations, newest first; `next` is the cursor of the following part."""
+
+    items: tuple[Reallocation, ...]
+    next: str | None
+
+
+class AcceptedBody(Value):
+    """An order was taken; what comes of it is seen in the reallocations."""
+
+    accepted: str
+    id: str
+
+
+class SeriesLine(Value):
+    """One line of a chart; a step without a figure is left out."""
+
+    node: str
+    resource: str | None
+    unit: str
+    points: tuple[tuple[datetime, float], ...]
+
+
+class HistoryBody(Value):
+    """A metric over time."""
+
+    schema: int
+    metric: str
+    unit: str | None
+    step_s: int
+    series: tuple[SeriesLine, ...]
