@@ -14,11 +14,6 @@ if TYPE_CHECKING:
     from orch.reallocation.settings import SagaSettings
 
 
-def pull_cost_usd(usd_per_hour: float, downtime_s: float) -> Decimal:
-    """The income a node loses by one pull of its lever; a node that earns nothing loses nothing."""
-    return (Decimal(repr(max(0.0, usd_per_hour))) * Decimal(repr(downtime_s)) / 3600).quantize(SCALE)
-
-
 def estimate_reallocation_cost(
     steps: Sequence[Step], usd_per_hour: Mapping[str, float | None], settings: SagaSettings
 ) -> Decimal | None:
@@ -26,7 +21,7 @@ def estimate_reallocation_cost(
 
     A node that both gives and gets is paused twice. None when a touched node pauses and its rate is unknown.
     """
-    cost = Decimal(0)
+    lost = Decimal(0)
     for step in steps:
         downtime_s = settings.timing(step.node).downtime_s
         rate = usd_per_hour.get(step.node)
@@ -34,5 +29,6 @@ def estimate_reallocation_cost(
             continue
         if rate is None:
             return None
-        cost += pull_cost_usd(rate, downtime_s)
-    return cost
+        # A node that earns nothing loses nothing by a pause.
+        lost += Decimal(repr(max(0.0, rate))) * Decimal(repr(downtime_s))
+    return (lost / 3600).quantize(SCALE)
