@@ -237,7 +237,8 @@ class Reader:
         return amount
 
     def _must_be_sane(self, raw: float, path: str) -> None:
-        if not math.isfinite(raw) or abs(raw) > LARGEST:
+        # Compared before anything is made a float: a whole number of TOML may be too long for one.
+        if abs(raw) > LARGEST or not math.isfinite(raw):
             self.fault(path, "must be a finite number that a machine could have", raw)
             raise WrongError
 

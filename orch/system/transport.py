@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from orch.ports import Clock, Directory
 
 EASY_THREADS = 8
-"""So many threads are started at once; as many again while some queue has not been served for `STARVED_S`."""
-STARVED_S = 0.02
+"""So many threads are started at once; as many again when no request was begun for `STALLED_S` or one waits
+for `STARVED_S`."""
+STALLED_S = 0.02
+STARVED_S = 0.1
 IDLE_S = 10.0
 OVERRUN_S = 0.25
 """A thread still busy so long after its deadline hangs in the operating system (a name look-up, a dead mount)."""
@@ -90,6 +92,7 @@ class HttpTransport:
         self._sequence = 0
         self._running = 0
         self._relieved = 0.0
+        self._taken = 0.0
         self._workers: set[threading.Thread] = set()
         self._watchdog: threading.Thread | None = None
         self._closed = False
@@ -181,6 +184,7 @@ class HttpTransport:
         queue.running = call
         self._running += 1
         call.begin()
+        self._taken = call.began
         self._sequence += 1
         heapq.heappush(self._due, (call.cutter.deadline, self._sequence, queue, call))
         if self._due[0][3] is call:
@@ -286,8 +290,8 @@ class HttpTransport:
                 self._start_worker()
 
     def _relief_at(self) -> float:
-        oldest = self._ready[0].ready_since if self._ready else None
-        return max(oldest or 0.0, self._relieved) + STARVED_S
+        oldest = (self._ready[0].ready_since if self._ready else None) or 0.0
+        return max(self._relieved + STALLED_S, min(oldest + STARVED_S, max(oldest, self._taken) + STALLED_S))
 
     def _until_next(self, now: float) -> float | None:
         times = [self._due[0][0]] if self._due else []
