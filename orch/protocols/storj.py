@@ -26,7 +26,7 @@ from orch.protocols.storj_answers import (
     read_satellite,
 )
 from orch.protocols.storj_calendar import months_back
-from orch.protocols.storj_growth import BYTES_PER_GB, joined_up, outlook, pace, sampled, serving
+from orch.protocols.storj_growth import BYTES_PER_GB, flows_of, joined_up, outlook, pace, sampled, serving
 from orch.protocols.storj_health import VITAL, findings, health
 from orch.protocols.storj_money import STATEMENT_MONTHS, accruals, with_estimate, with_paystubs
 from orch.protocols.storj_values import Memory, StorjOptions, Trouble
@@ -153,7 +153,8 @@ class Storj:
         """Everything known now."""
         state, reason = health(memory, now)
         node = memory.node
-        future = outlook(memory)
+        flows = flows_of(memory)
+        future = outlook(memory, flows)
         reading = Reading(
             node=memory.context.node,
             protocol=self.name,
@@ -164,7 +165,7 @@ class Storj:
             last_seen_at=node.as_of if node else None,
             accruals=accruals(memory, now),
             outlooks=(future,) if future else (),
-            pace=pace(memory),
+            pace=pace(flows),
             window_s=INCOME_WINDOW_S,
             findings=findings(memory, now),
             facts=_facts(memory, node) if node else (),

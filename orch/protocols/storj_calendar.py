@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 
 def day_start(moment: datetime) -> datetime:
@@ -20,18 +21,18 @@ def month_name(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m")
 
 
+@lru_cache(maxsize=256)
 def span(month: str) -> tuple[datetime, datetime]:
     """The first instant of a month (`2026-11`) and that of the next."""
-    start = datetime.strptime(month, "%Y-%m").replace(tzinfo=UTC)
-    return start, month_start(start + timedelta(days=32))
+    year, number = int(month[:4]), int(month[5:])
+    return datetime(year, number, 1, tzinfo=UTC), datetime(year + number // 12, number % 12 + 1, 1, tzinfo=UTC)
 
 
 def months_back(moment: datetime, count: int) -> str:
     """The name of the month that lies `count` months before a time's month."""
-    start = month_start(moment)
-    for _ in range(count):
-        start = month_start(start - timedelta(days=1))
-    return month_name(start)
+    utc = moment.astimezone(UTC)
+    year, month = divmod(utc.year * 12 + utc.month - 1 - count, 12)
+    return f"{year:04}-{month + 1:02}"
 
 
 def day_exists_in_previous_month(moment: datetime) -> bool:

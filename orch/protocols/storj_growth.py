@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from itertools import pairwise
 from math import sqrt
-from statistics import mean, stdev
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -37,7 +37,9 @@ ROOM_BYTES = 5_000_000_000
 
 SAMPLES_KEPT = timedelta(days=7)
 SAMPLE_EVERY = timedelta(minutes=59)
-OWN_GROWTH_H = 24.0
+OWN_GROWTH_H = 6.0
+GROWING_SHARE = 0.2
+"""A day on which this share of the ingress stayed had room; on a full disk as much goes as comes."""
 
 T_90 = (6.314, 2.920, 2.353, 2.132, 2.015, 1.943, 1.895)
 """Two-sided 90 % quantiles of Student's t for 1, 2, ... degrees of freedom."""
@@ -110,13 +112,12 @@ def price_of(memory: Memory, satellite: str) -> Prices | None:
     return month.prices if month is not None and month.prices is not None else own
 
 
-def pace(memory: Memory) -> Pace | None:
+def pace(flows: tuple[Flow, ...]) -> Pace | None:
     """USD per hour before anything is held back; None until every satellite has told its prices and its use.
 
     The interval is that of the mean of whole days' egress (90 %, Student's t); with fewer than two whole days
     egress may be anything from nothing to twice what was seen.
     """
-    flows = _flows(memory)
     if not flows:
         return None
     storage, egress = sum(flow.storage for flow in flows), sum(flow.egress for flow in flows)
@@ -137,7 +138,7 @@ def pace(memory: Memory) -> Pace | None:
     )
 
 
-def outlook(memory: Memory) -> Outlook | None:
+def outlook(memory: Memory, flows: tuple[Flow, ...]) -> Outlook | None:
     """What one more GB on the disk earns per hour once it is filled, and how fast GB fill.
 
     A GB on the disk earns less than a GB the satellites count, for trash and garbage share the disk unpaid.
@@ -147,7 +148,6 @@ def outlook(memory: Memory) -> Outlook | None:
     if node is None:
         return None
     used_gb = node.disk.used / BYTES_PER_GB
-    flows = _flows(memory)
     per_unit: float | None = None
     if flows:
         stored_gb = sum(flow.stored for flow in flows) / BYTES_PER_GB
@@ -164,7 +164,7 @@ def outlook(memory: Memory) -> Outlook | None:
     )
 
 
-def _flows(memory: Memory) -> tuple[Flow, ...]:
+def flows_of(memory: Memory) -> tuple[Flow, ...]:
     """One per paying satellite, or none at all while one of them is still unknown."""
     months = dict(memory.satellites)
     flows = []
@@ -187,7 +187,8 @@ def _flow(month: Month, prices: Prices) -> Flow | None:
     if hours < SHORTEST_WINDOW_H:
         return None
     stored = month.stored.amount if month.stored is not None else 0.0
-    by_day = {t.day: _worth(t, prices) for t in month.traffic if t.day >= day_start(start)}
+    first = day_start(start)
+    by_day = {t.day: _worth(t, prices) for t in month.traffic if t.day >= first}
     whole = _whole_days(start, month.as_of)
     return Flow(
         storage=stored / BYTES_PER_TB * prices.disk / CENTS_PER_USD / HOURS_PER_MONTH,
@@ -206,37 +207,60 @@ def _worth(traffic: Traffic, prices: Prices) -> float:
 
 
 def _fill(memory: Memory, node: Node) -> float | None:
-    """GB per hour that demand brings while there is room; None when it was never seen with room.
+    """GB per hour that demand brings while there is room; None when nothing was seen at all.
 
-    Ingress less deletions is the most it can be. Own measurements of the disk, once they span a day with room,
-    also know what is deleted without being reported.
+    Own measurements of the disk come first, for they also know what is deleted without being reported; a jump
+    of the counters (a scan that ends) is capped by the most that ever came in. Else the node's daily traffic
+    speaks: ingress less deletions, over the days on which the disk had room. A disk that was never
+    seen with room only takes what deletions free, and that is a lower limit of demand.
     """
-    arriving = _arriving(memory.merged, full=node.disk.free < ROOM_BYTES)
+    days = _days(memory.merged)
     grown = _grown(memory.disk_samples)
-    rates = [max(0.0, rate) for rate in (arriving, grown) if rate is not None]
-    return min(rates) / BYTES_PER_GB if rates else None
+    if grown is not None:
+        most = max((day.ingress / day.hours for day in days), default=grown)
+        return max(0.0, min(grown, most)) / BYTES_PER_GB
+    whole = [day for day in days if day.hours == 24]
+    full = node.disk.free < ROOM_BYTES or any(sample.free < ROOM_BYTES for sample in memory.disk_samples)
+    if not full:
+        rates = [day.net / 24 for day in whole[-WINDOW.days :] or days[-1:] if day.hours >= SHORTEST_WINDOW_H]
+    else:
+        growing = [day.net for day in whole if day.net > GROWING_SHARE * day.ingress]
+        rates = [net / 24 for net in growing if net >= max(growing) / 2]
+        rates = rates or [day.ingress / 24 for day in whole if day.ingress > 0]
+    return fmean(rates) / BYTES_PER_GB if rates else None
 
 
-def _arriving(month: Month | None, *, full: bool) -> float | None:
-    """Bytes per hour in less out over whole days; on a full disk only over days that look as if it had room."""
+class _Day(Value):
+    """Bytes of one day and how many of its hours are known."""
+
+    ingress: int
+    net: int
+    hours: float
+
+
+def _days(month: Month | None) -> list[_Day]:
+    """The known days, oldest first; the last is today's part of a day."""
     if month is None:
-        return None
-    start = max(month.covered_from, day_start(month.as_of - (TRAFFIC_KEPT if full else WINDOW)))
+        return []
+    start = max(month.covered_from, day_start(month.as_of - TRAFFIC_KEPT))
     if month.joined_at is not None:
         start = max(start, min(month.joined_at, month.as_of))
-    known = {t.day: max(0, t.ingress - t.deleted) for t in month.traffic}
-    nets = [known.get(day, 0) for day in _whole_days(start, month.as_of)]
-    if not nets:
-        hours = (month.as_of - start).total_seconds() / 3600
-        today = known.get(day_start(month.as_of), 0)
-        return today / hours if hours >= SHORTEST_WINDOW_H and not full else None
-    if full:
-        nets = [net for net in nets if net >= max(nets) / 2 and net >= ROOM_BYTES / 100]
-    return mean(nets) / 24 if nets else None
+    today = day_start(month.as_of)
+    known = {traffic.day: traffic for traffic in month.traffic}
+    days = []
+    for day in (*_whole_days(start, month.as_of), today):
+        traffic = known.get(day)
+        hours = 24.0 if day < today else (month.as_of - max(start, today)).total_seconds() / 3600
+        if hours >= SHORTEST_WINDOW_H:
+            ingress = traffic.ingress if traffic else 0
+            days.append(
+                _Day(ingress=ingress, net=max(0, ingress - (traffic.deleted if traffic else 0)), hours=hours)
+            )
+    return days
 
 
 def _grown(samples: Sequence[DiskSample]) -> float | None:
-    """Bytes per hour the disk use grew by while there was room, once seen for a day in all."""
+    """Bytes per hour the disk use grew by while there was room, once seen for some hours in all."""
     pairs = [
         (after.used - before.used, (after.taken_at - before.taken_at).total_seconds() / 3600)
         for before, after in pairwise(samples)
@@ -251,7 +275,7 @@ def _bare_price(memory: Memory) -> float | None:
     known = [p.disk for key in serving(memory) if (p := price_of(memory, key)) is not None and p.known]
     if not known:
         return None
-    return mean(known) / CENTS_PER_USD / HOURS_PER_MONTH / (BYTES_PER_TB / BYTES_PER_GB)
+    return fmean(known) / CENTS_PER_USD / HOURS_PER_MONTH / (BYTES_PER_TB / BYTES_PER_GB)
 
 
 def _whole_days(start: datetime, end: datetime) -> tuple[datetime, ...]:
@@ -264,7 +288,9 @@ def _whole_days(start: datetime, end: datetime) -> tuple[datetime, ...]:
 def _spread(rates: tuple[float, ...]) -> float | None:
     if len(rates) < 2:
         return None
-    return T_90[min(len(rates) - 1, len(T_90)) - 1] * stdev(rates) / sqrt(len(rates))
+    middle, count = fmean(rates), len(rates)
+    deviation = sqrt(sum((rate - middle) ** 2 for rate in rates) / (count - 1))
+    return T_90[min(count - 1, len(T_90)) - 1] * deviation / sqrt(count)
 
 
 def _newer(old: Month, new: Month) -> Stored | None:

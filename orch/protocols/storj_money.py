@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
+from functools import lru_cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -65,19 +67,20 @@ def with_paystubs(memory: Memory, stubs: tuple[Paystub, ...], now: datetime) -> 
 def accruals(memory: Memory, now: datetime) -> tuple[Accrual, ...]:
     """All streams that are known, each once: a month's estimate is left out beside its paystub."""
     stated = {(stub.satellite, stub.month) for stub in memory.paystubs}
-    lost_at = {
+    joined = {key: month.joined_at for key, month in memory.satellites}
+    lost = {
         satellite.id: satellite.disqualified_at
         for satellite in (memory.node.satellites if memory.node else ())
         if satellite.disqualified_at is not None
     }
     found = [
-        _estimated(memory, estimate, lost_at.get(estimate.satellite), now)
+        _estimated(memory, estimate, joined.get(estimate.satellite), lost.get(estimate.satellite), now)
         for estimate in memory.estimates
         if (estimate.satellite, estimate.month) not in stated
     ]
     for stub in memory.paystubs:
-        found.extend(_stated(memory, stub))
-    return tuple(sorted(found, key=lambda each: (each.stream, each.kind)))
+        found.extend(_stated(stub, joined.get(stub.satellite)))
+    return tuple(sorted(found, key=attrgetter("stream", "kind")))
 
 
 def _with_month(memory: Memory, satellite: str, month: str, payout: Payout, as_of: datetime) -> Memory:
@@ -95,7 +98,9 @@ def _with_month(memory: Memory, satellite: str, month: str, payout: Payout, as_o
     return msgspec.structs.replace(memory, estimates=(*others, newest))
 
 
-def _estimated(memory: Memory, estimate: MonthMoney, lost_at: datetime | None, now: datetime) -> Accrual:
+def _estimated(
+    memory: Memory, estimate: MonthMoney, joined_at: datetime | None, lost_at: datetime | None, now: datetime
+) -> Accrual:
     start, end = span(estimate.month)
     gross, as_of = estimate.gross, estimate.as_of
     if lost_at is not None and lost_at < end:
@@ -106,7 +111,7 @@ def _estimated(memory: Memory, estimate: MonthMoney, lost_at: datetime | None, n
         stream=f"{estimate.satellite}:{estimate.month}",
         unit="USD",
         amounts=Amounts(estimated=gross),
-        period_start=_since(memory, estimate.satellite, start, min(end, as_of)),
+        period_start=_since(joined_at, start, min(end, as_of)),
         as_of=as_of,
         semantics="per_period",
         reference=f"estimated-payout {estimate.month}",
@@ -114,7 +119,8 @@ def _estimated(memory: Memory, estimate: MonthMoney, lost_at: datetime | None, n
     )
 
 
-def _stated(memory: Memory, stub: Paystub) -> list[Accrual]:
+@lru_cache(maxsize=4096)
+def _stated(stub: Paystub, joined_at: datetime | None) -> tuple[Accrual, ...]:
     start, end = span(stub.month)
     final = stub.distributed >= stub.paid
     new_money = max(Decimal(0), stub.paid - stub.disposed)
@@ -126,7 +132,7 @@ def _stated(memory: Memory, stub: Paystub) -> list[Accrual]:
             stream=f"{stub.satellite}:{stub.month}",
             unit="USD",
             amounts=amounts,
-            period_start=_since(memory, stub.satellite, start, end),
+            period_start=_since(joined_at, start, end),
             as_of=stub.as_of,
             kind=kind,
             semantics="per_period",
@@ -142,10 +148,9 @@ def _stated(memory: Memory, stub: Paystub) -> list[Accrual]:
         found.append(
             accrual("released", Amounts(settled=stub.disposed) if final else Amounts(accrued=stub.disposed))
         )
-    return found
+    return tuple(found)
 
 
-def _since(memory: Memory, satellite: str, start: datetime, end: datetime) -> datetime:
+def _since(joined_at: datetime | None, start: datetime, end: datetime) -> datetime:
     """When the income of a month began: with the month, or with the node."""
-    joined_at = next((month.joined_at for key, month in memory.satellites if key == satellite), None)
     return joined_at if joined_at is not None and start < joined_at < end else start

@@ -415,9 +415,20 @@ def _joined_today():
     return Reply(status=200, headers=headers, body=json.dumps(body).encode(), received_at=NOW, elapsed_s=0.1)
 
 
-def test_own_growth_over_a_day_with_room_caps_what_comes_in(after, answer):
+def test_on_a_full_disk_what_deletions_let_in_is_the_lower_limit(after, answer):
+    memory = after("full_sno")
+    key, reply = answer("healthy_satellites")
+    body = json.loads(reply.body)
+    for row in body["bandwidthDaily"]:
+        row["delete"] = row["ingress"]["usage"] + row["ingress"]["repair"] - 100_000_000
+    reply = msgspec.structs.replace(reply, body=json.dumps(body).encode())
+    (outlook,) = reading(PROTOCOL.absorb(memory, key, reply, NOW)).outlooks
+    assert outlook.fill_per_hour == pytest.approx(15.45 / 24)
+
+
+def test_own_growth_with_room_counts_more_than_reported_traffic(after, answer):
     memory = after("healthy_satellites")
-    for hour in range(30):
+    for hour in range(8):
         at = NOW + timedelta(hours=hour)
         key, reply = answer("healthy_sno", at)
         body = json.loads(reply.body)
