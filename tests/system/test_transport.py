@@ -431,6 +431,20 @@ def test_an_unusable_address(ask, url):
     assert reply.reason == "unreachable"
 
 
+def test_tls_that_never_comes_about(serve, ask):
+    url = serve(drip(b"")).url.replace("http:", "https:")
+    reply = ask(HttpRequest(url=url, deadline_s=0.25))
+    assert reply.reason in ("timeout", "unreachable")
+    assert reply.elapsed_s < 1.0
+    silent = serve(lambda server, connection: server.stop.wait()).url.replace("http:", "https:")
+    reply = ask(HttpRequest(url=silent, deadline_s=0.25))
+    assert reply.reason == "timeout"
+    assert 0.24 < reply.elapsed_s < 1.0
+    server = serve(lambda server, connection: connection.sendall(http()))
+    reply = ask(HttpRequest(url=server.url.replace("http:", "https:")))
+    assert reply.sentence == f"no TLS connection with 127.0.0.1:{server.port} came about"
+
+
 def test_an_unresolvable_name(ask):
     with patch("socket.getaddrinfo", side_effect=socket.gaierror(-2, "no")):
         reply = ask(HttpRequest(url="http://somewhere.invalid:81/x"))
