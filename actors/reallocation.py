@@ -1,0 +1,297 @@
+"""Carries out moves: runs the saga, writes its journal before anything else, recovers it at the start."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
+
+from msgspec.structs import replace
+
+from actors.base import MONITOR, Actor, House
+from orch.errors import EngineError, JournalError
+from orch.messages import (
+    AllocationApplied,
+    AllocationRead,
+    AllocationRefused,
+    AreYouReady,
+    ContinueSaga,
+    ExecuteReallocation,
+    GuardsChanged,
+    HowMuchWork,
+    ReallocationChanged,
+    ReallocationInbox,
+    RollBackReallocation,
+    SnapshotPublished,
+)
+from orch.reallocation.guards import guards_of
+from orch.reallocation.holds import Past, past_of, remember
+from orch.reallocation.machine import Publish, Saga, SetTimer, TellNode, WriteLine
+from orch.reallocation.orders import execute_reallocation, rollback_allocation
+from orch.reallocation.recovery import recover, resume
+from orch.reallocation.saga import advance
+from orch.reallocation.story import Story, fold, stories
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from orch.model import moves
+    from orch.model.fleet import Snapshot
+    from orch.reallocation.machine import Effect
+    from orch.reallocation.settings import MoveLimits, SagaSettings
+
+    SagaAnswer: TypeAlias = ContinueSaga | AllocationApplied | AllocationRefused | AllocationRead
+
+OPTIMIZER: Final = "optimizer"
+RECORDER: Final = "recorder"
+READERS: Final = (RECORDER, MONITOR, OPTIMIZER)
+WRITE_AGAIN: Final = "write again"
+"""The token of the timer that tries a journal again that could not be written."""
+WRITE_AGAIN_S: Final = 30.0
+GUARDS_AGAIN: Final = timedelta(minutes=5)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ReallocationPlan:
+    """What the actor is told: limits, patience, and how many past moves it tells its readers of at its start."""
+
+    limits: MoveLimits
+    settings: SagaSettings
+    retold: int = 200
+
+
+class Reallocation(Actor):
+    """Runs at most one saga at a time.
+
+    A journal that cannot be written stops the saga where it is, before the next lever, and is tried again; one
+    that cannot be read or contradicts itself freezes all levers until a person has looked at it.
+    """
+
+    def __init__(self, name: str, house: House, plan: ReallocationPlan) -> None:
+        super().__init__(name, house)
+        self._limits = plan.limits
+        self._settings = plan.settings
+        self._retold = plan.retold
+        self._snapshot: Snapshot | None = None
+        self._saga: Saga | None = None
+        self._stalled = False
+        self._written: dict[str, Story] = {}
+        self._sequence = 1
+        self._past = Past()
+        self._unreadable: str | None = None
+        self._guards: tuple[moves.Guards, datetime] | None = None
+
+    def ready(self) -> None:
+        """Read the journal, tell what it says, and go on with what it left open."""
+        now = self.house.clock.now()
+        try:
+            records = self._read()
+            told = stories(records)
+            recovered = recover(records, now, self._settings)
+        except JournalError as error:
+            log.exception("the journal cannot be used; levers stay frozen")
+            self._unreadable = str(error)
+            self._tell_guards()
+            return
+        self._sequence = records[-1].sequence + 1 if records else 1
+        self._past = past_of(told.values(), self._limits)
+        self._written = {identity: story for identity, story in told.items() if not story.ended}
+        for story in list(told.values())[-self._retold :]:
+            self._publish(story.record)
+        for saga, effects in recovered:
+            self._perform(saga, effects)
+        self._tell_guards()
+
+    def handle(self, message: ReallocationInbox) -> object:
+        """Hand the message to the saga and do what it asks for."""
+        match message:
+            case SnapshotPublished(snapshot=snapshot):
+                self._snapshot = snapshot
+                self._tell_guards()
+            case ExecuteReallocation():
+                self._execute(message)
+            case RollBackReallocation():
+                self._roll_back(message)
+            case ContinueSaga(token=token) if token == WRITE_AGAIN:
+                self._write_again(message.reallocation_id)
+            case ContinueSaga() | AllocationApplied() | AllocationRefused() | AllocationRead():
+                self._go_on(message)
+            case AreYouReady() | HowMuchWork():
+                pass
+            case _:
+                assert_never(message)
+        return None
+
+    # -- orders ------------------------------------------------------------------------------------------
+
+    def _execute(self, order: ExecuteReallocation) -> None:
+        now = self.house.clock.now()
+        self._perform(
+            *execute_reallocation(
+                order.plan,
+                order.trigger,
+                guards=self._guards_now(now),
+                snapshot=self._snapshot,
+                now=now,
+                settings=self._settings,
+                sequence=self._sequence,
+            )
+        )
+        # A plan that was refused came from somebody who does not know the guards.
+        self._tell_guards(again=True)
+
+    def _roll_back(self, order: RollBackReallocation) -> None:
+        now = self.house.clock.now()
+        if self._saga is not None and self._saga.id == order.reallocation_id:
+            self._perform(*advance(self._saga, order, now, self._settings))
+            self._tell_guards()
+            return
+        try:
+            story = stories(self._read()).get(order.reallocation_id)
+        except JournalError as error:
+            log.warning("reallocation %s cannot be rolled back: %s", order.reallocation_id, error)
+            return
+        if story is None or story.record.state not in {"settled", "stuck"}:
+            state = "unknown" if story is None else story.record.state
+            log.warning("reallocation %s is %s: there is nothing to roll back", order.reallocation_id, state)
+            return
+        if story.record.state == "stuck":
+            self._written[story.record.id] = story
+            self._perform(*resume(story, now, self._settings, "A person asked to put it back once more."))
+        else:
+            self._perform(
+                *rollback_allocation(
+                    story.record,
+                    guards=self._guards_now(now),
+                    snapshot=self._snapshot,
+                    now=now,
+                    settings=self._settings,
+                    sequence=self._sequence,
+                )
+            )
+        self._tell_guards()
+
+    def _go_on(self, answer: SagaAnswer) -> None:
+        # A stalled saga waits for its journal and for nothing else.
+        if self._saga is None or self._stalled or self._saga.id != answer.reallocation_id:
+            return
+        self._perform(*advance(self._saga, answer, self.house.clock.now(), self._settings))
+        self._tell_guards()
+
+    # -- effects -----------------------------------------------------------------------------------------
+
+    def _perform(self, saga: Saga, effects: Iterable[Effect]) -> None:
+        """Do what a turn asks for, in order, up to the first line that cannot be written."""
+        for effect in effects:
+            match effect:
+                case WriteLine(line=line):
+                    try:
+                        self._append(line)
+                    except JournalError as error:
+                        self._stop_short(saga, error)
+                        return
+                case TellNode():
+                    self._tell_node(effect)
+                case SetTimer():
+                    self._set_timer(saga.id, effect)
+                case Publish():
+                    self._publish(effect.reallocation, effect.step)
+                case _:
+                    assert_never(effect)
+        if not saga.ended:
+            self._saga, self._stalled = saga, False
+            return
+        self._past = remember(self._past, saga.story, self._limits)
+        self._forget(saga.id)
+
+    def _append(self, line: moves.JournalRecord) -> None:
+        if self._unreadable is not None or self.house.journal is None:
+            raise JournalError(self._unreadable or "there is no journal")
+        line = replace(line, sequence=self._sequence)
+        self.house.journal.append(line)
+        self._sequence += 1
+        self._written[line.reallocation_id] = fold(self._written.get(line.reallocation_id), line)
+
+    def _stop_short(self, saga: Saga, error: JournalError) -> None:
+        """The journal did not take a line: whatever it was about to announce is not done."""
+        log.error("reallocation %s stops where it is: %s", saga.id, error)
+        story = self._written.get(saga.id)
+        if story is None or not (story.touched or story.record.state in {"applying", "rolling_back", "stuck"}):
+            self._forget(saga.id)
+            sentence = f"Nothing was changed, for the journal cannot be written: {error}"
+            record = saga.story.record if story is None else story.record
+            now = self.house.clock.now()
+            self._publish(
+                replace(record, state="refused", ended_at=now, verdict="inconclusive", sentence=sentence)
+            )
+            return
+        self._saga, self._stalled = Saga(story=story), True
+        self._publish(
+            replace(story.record, sentence=f"Stopped where it is, for the journal cannot be written: {error}")
+        )
+        retry = ContinueSaga(reallocation_id=saga.id, token=WRITE_AGAIN)
+        self.house.timers.after_real(WRITE_AGAIN_S, self.name, retry)
+
+    def _write_again(self, identity: str) -> None:
+        if not self._stalled or self._saga is None or self._saga.id != identity:
+            return
+        why = "The journal could not be written for a while."
+        self._perform(*resume(self._saga.story, self.house.clock.now(), self._settings, why))
+        self._tell_guards()
+
+    def _forget(self, identity: str) -> None:
+        self._written.pop(identity, None)
+        if self._saga is not None and self._saga.id == identity:
+            self._saga, self._stalled = None, False
+
+    def _tell_node(self, effect: TellNode) -> None:
+        message = effect.message
+        if self.tell(f"adapter:{effect.node}", message):
+            return
+        self.tell(
+            self.name,
+            AllocationRefused(
+                reallocation_id=message.reallocation_id,
+                token=message.token,
+                node=effect.node,
+                sentence="nobody attends this node now.",
+                retryable=True,
+            ),
+        )
+
+    def _set_timer(self, identity: str, timer: SetTimer) -> None:
+        set_timer = self.house.timers.after_real if timer.real else self.house.timers.after
+        set_timer(timer.seconds, self.name, ContinueSaga(reallocation_id=identity, token=timer.token))
+
+    # -- what others are told ----------------------------------------------------------------------------
+
+    def _publish(self, record: moves.Reallocation, step: moves.StepRecord | None = None) -> None:
+        changed = ReallocationChanged(reallocation=record, step=step)
+        for reader in READERS:
+            self.tell(reader, changed)
+
+    def _guards_now(self, now: datetime) -> moves.Guards:
+        running = self._saga.id if self._saga is not None else None
+        guards = guards_of(self._past, now, self._limits, running=running)
+        return guards if self._unreadable is None else replace(guards, stuck="journal")
+
+    def _tell_guards(self, *, again: bool = False) -> None:
+        """Tell guards that have changed, and now and then those that have not, for a reader that began anew."""
+        now = self.house.clock.now()
+        guards = self._guards_now(now)
+        if not again and self._guards is not None:
+            told, told_at = self._guards
+            if guards == told and now - told_at < GUARDS_AGAIN:
+                return
+        self._guards = guards, now
+        for reader in (OPTIMIZER, MONITOR):
+            self.tell(reader, GuardsChanged(guards=guards))
+
+    def _read(self) -> Sequence[moves.JournalRecord]:
+        if self.house.journal is None:
+            raise EngineError("the reallocation actor needs a journal")
+        return self.house.journal.read()
