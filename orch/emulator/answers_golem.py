@@ -142,7 +142,9 @@ def _agreements(world: World, ask: Ask) -> Response:
     except ValueError as fault:
         return text_response(f"Query deserialize error: {fault}", 400)
     rows = []
-    for agreement in world.state.golem.agreements:
+    agreements = world.state.golem.agreements
+    # Only the last one can be running.
+    for agreement in agreements[-1:] if wanted == "Approved" else agreements:
         second = agreement.signed * MINUTE
         in_range = (after is None or second > after) and (before is None or second < before)
         if in_range and wanted in (None, state_of(agreement)):

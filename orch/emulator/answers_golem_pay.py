@@ -84,7 +84,9 @@ def _known(world: World, after: float | None) -> list[Agreement]:
 
 
 def _find(world: World, identity: str) -> Agreement | None:
-    return next((each for each in reversed(_known(world, None)) if each.id == identity), None)
+    state = world.state.golem
+    known = (each for each in reversed(state.agreements) if row_minute(each) <= state.minute)
+    return next((each for each in known if each.id == identity), None)
 
 
 def glm(atto: int) -> str:

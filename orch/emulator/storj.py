@@ -87,7 +87,12 @@ class StorjState(msgspec.Struct):
 
 def month_name(minute: int) -> str:
     """`YYYY-MM` of a Unix minute, in UTC."""
-    return datetime.fromtimestamp(minute * MINUTE, UTC).strftime("%Y-%m")
+    return _month_of_day(minute // DAY_MINUTES)
+
+
+@lru_cache(maxsize=4096)
+def _month_of_day(day: int) -> str:
+    return datetime.fromtimestamp(day * DAY_MINUTES * MINUTE, UTC).strftime("%Y-%m")
 
 
 @lru_cache(maxsize=512)
@@ -117,6 +122,7 @@ class StorjEconomy:
         self._deleted_per_day = draws.between(0.0010, 0.0020, "storj", "deletions")
         self._first_share = draws.between(0.55, 0.7, "storj", "share")
         self._demand: dict[int, list[tuple[list[int], list[float], list[float]]]] = {}
+        self._repair: dict[tuple[int, int], int] = {}
         self.joined: tuple[int, ...] = ()
 
     def begin(self, minute: int) -> StorjState:
@@ -159,11 +165,16 @@ class StorjEconomy:
 
     def _split(self, index: int, minute: int, egress: int) -> tuple[int, int, int]:
         """Egress as customer, repair and audit bytes: shares that a day has, so that sums stay exact."""
-        repair = (
-            egress * int(self._draws.between(300, 420, "storj", "repair", index, minute // DAY_MINUTES)) // 1000
-        )
+        repair = egress * self._repair_per_mille(index, minute // DAY_MINUTES) // 1000
         audit = egress * 2 // 1000
         return egress - repair - audit, repair, audit
+
+    def _repair_per_mille(self, index: int, day: int) -> int:
+        known = self._repair.get((index, day))
+        if known is None:
+            known = int(self._draws.between(300, 420, "storj", "repair", index, day))
+            self._repair[index, day] = known
+        return known
 
     def egress_of(self, index: int, day: Day) -> tuple[int, int, int]:
         """A day's egress as (customer, repair, audit) bytes."""

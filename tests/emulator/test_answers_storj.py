@@ -102,14 +102,22 @@ def test_a_month_closes_at_midnight_utc_then_a_paystub_replaces_the_estimate(wor
     assert len(client.json("storj", "/api/sno/satellites")["storageDaily"]) == 1
     assert client.json("storj", "/api/heldamount/paystubs/2026-11") is None
     stub = step(8.1)
-    comps = sum(stub[key] for key in ("compAtRest", "compGet", "compGetRepair", "compGetAudit", "compPut", "compPutRepair"))
+    comps = sum(
+        stub[key] for key in ("compAtRest", "compGet", "compGetRepair", "compGetAudit", "compPut", "compPutRepair")
+    )
     final = truth(world, US1, "2026-11")
-    assert final.total == Decimal(comps).scaleb(-6) == Decimal(stub["paid"] + stub["held"] - stub["disposed"]).scaleb(-6)
+    assert (
+        final.total
+        == Decimal(comps).scaleb(-6)
+        == Decimal(stub["paid"] + stub["held"] - stub["disposed"]).scaleb(-6)
+    )
     assert final.amounts.estimated == 0
     assert stub["compAtRest"] == pytest.approx(stub["usageAtRest"] / 1e12 * 1_497_600, abs=1)
     stub = step(14)
     assert stub["distributed"] == stub["paid"] > 0
-    assert truth(world, US1, "2026-11").amounts.settled == Decimal(stub["distributed"] - stub["disposed"]).scaleb(-6)
+    assert truth(world, US1, "2026-11").amounts.settled == Decimal(stub["distributed"] - stub["disposed"]).scaleb(
+        -6
+    )
 
 
 def test_every_statement_is_in_the_truth(world, client):

@@ -20,7 +20,11 @@ def running_agreement(world):
     for _ in range(3000):
         world.advance(world.time + timedelta(minutes=1))
         current = world.golem.running(world.state.golem)
-        if current is not None and current.signed == world.state.minute and world.presence("compute", world.time) == "up":
+        if (
+            current is not None
+            and current.signed == world.state.minute
+            and world.presence("compute", world.time) == "up"
+        ):
             return current
     raise AssertionError("nobody came")
 
@@ -118,7 +122,15 @@ def test_presets_drain_and_dear_presets_scare(world, client):
     assert {each.offer.cpu_atto for each in dear} == {5 * 10**16}
 
 
-@pytest.mark.parametrize("body", [b"{", b'{"active":"x","profiles":{}}', b"[]", b'{"active":"default","profiles":{"default":{"cpu_threads":3.0,"mem_gib":1,"storage_gib":1}}}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b'{"active":"x","profiles":{}}',
+        b"[]",
+        b'{"active":"default","profiles":{"default":{"cpu_threads":3.0,"mem_gib":1,"storage_gib":1}}}',
+    ],
+)
 def test_the_agent_ignores_a_file_it_cannot_read(client, body):
     client.put("/provider/hardware.json", body, seconds(5))
     (offer,) = client.json("golem", "/market-api/v1/offers", now=seconds(60))

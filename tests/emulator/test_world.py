@@ -69,11 +69,15 @@ def test_worlds_with_other_splits_face_the_same_demand(worlds):
     assert [poor.market.usd("GLM", minute - k) for k in range(50)] == [
         good.market.usd("GLM", minute - k) for k in range(50)
     ]
-    assert list(poor.outages.of("disk", minute - 7200, minute)) == list(good.outages.of("disk", minute - 7200, minute))
+    assert list(poor.outages.of("disk", minute - 7200, minute)) == list(
+        good.outages.of("disk", minute - 7200, minute)
+    )
     assert [(each.signed, each.lasts, each.requestor) for each in poor.state.golem.agreements] == [
         (each.signed, each.lasts, each.requestor) for each in good.state.golem.agreements
     ]
-    assert sum(each.busy for each in good.state.golem.agreements) > sum(each.busy for each in poor.state.golem.agreements)
+    assert sum(each.busy for each in good.state.golem.agreements) > sum(
+        each.busy for each in poor.state.golem.agreements
+    )
     assert poor.usd_income("relay") == good.usd_income("relay")
 
 
@@ -121,7 +125,9 @@ def test_a_newcomer_sees_a_node_fail_and_come_back(worlds):
     for seed in range(8):
         world = worlds(seed)
         begin = world.state.start_minute
-        first = min((each for node in NODES for each in world.outages.of(node, begin, begin + 600)), key=lambda o: o.begin)
+        first = min(
+            (each for node in NODES for each in world.outages.of(node, begin, begin + 600)), key=lambda o: o.begin
+        )
         assert begin + 30 <= first.begin < first.end <= begin + 80
         assert first.node in {"disk", "compute"}
         assert all(world.presence(node, world.time) == "up" for node in NODES)
@@ -129,7 +135,10 @@ def test_a_newcomer_sees_a_node_fail_and_come_back(worlds):
 
 def test_nodes_never_fail_together_and_only_for_a_while(world):
     begin = world.state.start_minute
-    outages = sorted((each for node in NODES for each in world.outages.of(node, begin, begin + 60 * 1440)), key=lambda o: o.begin)
+    outages = sorted(
+        (each for node in NODES for each in world.outages.of(node, begin, begin + 60 * 1440)),
+        key=lambda o: o.begin,
+    )
     assert len(outages) > 40
     assert all(earlier.end <= later.begin for earlier, later in pairwise(outages))
     assert all(5 <= each.end - each.begin <= 40 for each in outages)
@@ -146,7 +155,9 @@ def test_pause_stops_all_income_while_readers_catch_up(world):
         node: usd for node, usd in income.items() if node != "compute"
     }
     after = {stream: each.total for stream, each in world.truth().items()}
-    written_off = {each.id for each in world.state.golem.agreements if each.status_at(world.state.minute) == "REJECTED"}
+    written_off = {
+        each.id for each in world.state.golem.agreements if each.status_at(world.state.minute) == "REJECTED"
+    }
     assert {key: value for key, value in after.items() if key[1] not in written_off} == {
         key: value for key, value in totals.items() if key[1] not in written_off
     }
@@ -163,7 +174,10 @@ def test_truth_covers_every_node_in_its_own_unit(world):
 def test_prices_change_once_a_minute_at_most(world, client):
     query = "ids=golem&vs_currencies=usd"
     at = world.time
-    seen = {client.ask("prices", "/api/v3/simple/price", query, at + timedelta(seconds=s)).body for s in range(0, 60, 7)}
+    seen = {
+        client.ask("prices", "/api/v3/simple/price", query, at + timedelta(seconds=s)).body
+        for s in range(0, 60, 7)
+    }
     assert len(seen) == 1
     assert client.ask("prices", "/api/v3/simple/price", query, at + timedelta(seconds=60)).body not in seen
 

@@ -1,0 +1,36 @@
+"""The configuration of the emulated nodes."""
+
+import tomllib
+
+from orch.emulator.demo import demo_environment, demo_nodes
+from orch.emulator.inprocess import emulated_urls
+
+
+def test_every_secret_it_names_is_in_the_environment():
+    nodes = demo_nodes(emulated_urls())["nodes"]
+    named = {nodes["compute"]["app_key"]["env"], nodes["address"]["token"]["env"]}
+    assert named == set(demo_environment())
+    assert all(demo_environment().values())
+
+
+def test_it_points_at_the_world_it_is_for(world):
+    tables = demo_nodes(emulated_urls())
+    assert tables["nodes"]["relay"]["operator"] == world.streamr.operator
+    assert tables["nodes"]["compute"]["provider_dir"] == "http://control.emulated/provider"
+    assert tables["prices"] == {"sources": ["coingecko"], "coingecko_url": "http://prices.emulated"}
+    for name, node in tables["nodes"].items():
+        assert node["levers"] == [
+            {"kind": "emulated", "url": "http://control.emulated", "node": name, "mode": "auto"}
+        ]
+
+
+def test_it_holds_nothing_that_toml_could_not():
+    def plain(value):
+        if isinstance(value, dict):
+            return all(isinstance(key, str) and plain(each) for key, each in value.items())
+        if isinstance(value, list):
+            return all(map(plain, value))
+        return isinstance(value, str | int | float)
+
+    assert plain(demo_nodes(emulated_urls()))
+    assert tomllib.loads("min = { storage_gb = 500.0 }")["min"] == {"storage_gb": 500.0}
