@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import deque
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, assert_never
@@ -64,8 +65,9 @@ class NodePlan:
 
 @dataclass
 class _Pull:
-    """A lever task on its way: what to do when it ends."""
+    """A lever task, and what to do when it ends. One at a time: a late goal must not land after its undo."""
 
+    key: str
     task: Task[Any]
     done: Callable[[Any], None]
     failed: Callable[[str], None]
@@ -76,7 +78,7 @@ class _Times:
     levers_read: datetime | None = None
     reported: datetime | None = None
     changed: bool = True
-    tasks: dict[str, _Pull] = field(default_factory=dict)
+    pulls: deque[_Pull] = field(default_factory=deque)
 
 
 class Adapter(Actor):
@@ -151,7 +153,7 @@ class Adapter(Actor):
     def _levers_due(self, now: datetime) -> bool:
         last = self._times.levers_read
         due = last is None or now - last >= timedelta(seconds=LEVERS_EVERY_S)
-        return due and bool(self._plan.levers) and not self._times.tasks
+        return due and bool(self._plan.levers) and not self._times.pulls
 
     # -- levers ------------------------------------------------------------------------------------------
 
@@ -208,21 +210,25 @@ class Adapter(Actor):
 
     def _start(self, task: Task[Any], done: Callable[[Any], None], failed: Callable[[str], None]) -> None:
         self._task_number += 1
-        key = f"{TASK}{self._task_number}"
-        self._times.tasks[key] = _Pull(task, done, failed)
-        self._go_on(key, None)
+        pulls = self._times.pulls
+        pulls.append(_Pull(f"{TASK}{self._task_number}", task, done, failed))
+        if len(pulls) == 1:
+            self._go_on(pulls[0].key, None)
 
     def _go_on(self, key: str, reply: Reply | NoReply | None) -> None:
-        pull = self._times.tasks.get(key)
-        if pull is None:
+        pulls = self._times.pulls
+        if not pulls or pulls[0].key != key:
             return
+        pull = pulls[0]
         try:
             request = next(pull.task) if reply is None else pull.task.send(reply)
         except StopIteration as end:
-            del self._times.tasks[key]
             pull.done(end.value)
         except LeverError as error:
-            del self._times.tasks[key]
             pull.failed(str(error))
         else:
             self.house.transport.fetch(request, reply_to=self.name, key=key, node=self._node, lane="lever")
+            return
+        pulls.popleft()
+        if pulls:
+            self._go_on(pulls[0].key, None)

@@ -202,7 +202,7 @@ def saga_stuck(facts: Facts) -> Iterator[Condition]:
                 node=None,
                 severity="page",
                 sentence=f"Reallocation {each.id} is stuck: {each.rolled_back_reason or each.sentence}",
-                remedy="Levers are frozen. Set the old split by hand, then run `orch check --repair`.",
+                remedy=f"Levers are frozen. Mend the lever, then take the move back: `orch rollback {each.id}`.",
             )
 
 

@@ -39,10 +39,10 @@ class Regime(Value):
 class Appraisal(Value):
     """What is known of a node's money at one time."""
 
+    appraised_at: datetime
     rate: Rate | None = None
     worth: Worth | None = None
     regime: Regime | None = None
-    appraised_at: datetime
 
 
 def appraise(

@@ -8,6 +8,7 @@ from orch.earnings.appraise import Appraisal, appraise, older
 from orch.model.base import Value
 from orch.model.fleet import LeverState, Limits, NodeState, Snapshot
 from orch.model.money import EarnedUsd
+from orch.model.readings import Finding
 from orch.model.resources import Resources
 
 if TYPE_CHECKING:
@@ -21,12 +22,13 @@ if TYPE_CHECKING:
 
 
 class NodeProfile(Value):
-    """What configuration says of a node: its name, its limits in units, its levers under the global mode."""
+    """What configuration says of a node: limits in units, levers under the global mode, what is amiss."""
 
     name: str
     protocol: str
     limits: Limits = Limits()
     levers: tuple[LeverState, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
 
 class HostProfile(Value):
@@ -85,7 +87,7 @@ def node_state(
         limits=profile.limits,
         levers=profile.levers,
         outlooks=reading.outlooks,
-        findings=reading.findings,
+        findings=(*profile.findings, *reading.findings),
         failures=failures,
         facts=reading.facts,
         requests=reading.requests,
@@ -153,7 +155,7 @@ def _unseen(profile: NodeProfile, host: str, failures: tuple[Failure, ...]) -> N
         limits=profile.limits,
         levers=profile.levers,
         outlooks=(),
-        findings=(),
+        findings=profile.findings,
         failures=failures,
         facts=(),
     )

@@ -91,7 +91,16 @@ def take(
             retryable=True,
             failed_at=now,
         )
-        return _failed(state, failure, now), failure
+        wrong = NoReply(
+            reason=failure.reason,
+            sentence=failure.sentence,
+            retryable=True,
+            failed_at=now,
+            elapsed_s=reply.elapsed_s,
+            status=reply.status,
+        )
+        memory = spec.failed(state.memory, key, wrong, now)
+        return _failed(replace(state, memory=memory), failure, now), failure
     left = tuple(each for each in state.failures if each.endpoint != key)
     return replace(state, memory=memory, schedule=good(state.schedule, key, now), failures=left), None
 

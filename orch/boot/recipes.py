@@ -1,0 +1,93 @@
+"""Who lives in the house, and in which order they are born."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from actors.adapter import Adapter, adapter_name
+from actors.coordinator import Coordinator
+from actors.gateway import Gateway
+from actors.monitor import Monitor, MonitorPlan
+from actors.optimizer import Optimizer
+from actors.pricing import Pricing
+from actors.reallocation import Reallocation
+from actors.recorder import Recorder, RecorderPlan
+from actors.supervisor import Recipe
+from orch.boot.plans import (
+    coordinator_plan,
+    node_plan,
+    optimizer_plan,
+    pricing_plan,
+    reallocation_plan,
+    running_costs,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from actors.base import House
+    from orch.boot.plans import Setting
+    from orch.model.board import EngineView
+    from orch.store.shelf import Shelf
+    from orch.store.writer import Writer
+    from orch.web.server import WebServer
+
+
+@dataclass(frozen=True)
+class Fittings:
+    """What differs between a live house and one on the stage.
+
+    `commit_every_s` and `board_every_s` are seconds of the clock, 0 for every tick; `web` makes the server and
+    `web_started` hears its URL.
+    """
+
+    engine: EngineView
+    open_writer: Callable[[datetime], Writer]
+    shelf: Shelf
+    commit_every_s: float = 0.0
+    board_every_s: float = 0.0
+    keep: timedelta = timedelta(days=30)
+    web: Callable[[], WebServer] | None = None
+    web_started: Callable[[str], None] = print
+
+
+def recipes(setting: Setting, house: House, fittings: Fittings) -> tuple[Recipe, ...]:
+    """Every actor but the supervisor. A level starts when the one before is ready, and stops before it."""
+    recording = RecorderPlan(
+        open_writer=fittings.open_writer,
+        shelf=fittings.shelf,
+        commit_every_s=fittings.commit_every_s,
+        keep=fittings.keep,
+    )
+    watching = MonitorPlan(
+        engine=fittings.engine, costs=running_costs(setting), board_every_s=fittings.board_every_s
+    )
+    coordinating, pricing = coordinator_plan(setting), pricing_plan(setting)
+    optimizing, reallocating = optimizer_plan(setting), reallocation_plan(setting)
+    plans = {adapter_name(node.config.name): node_plan(setting, node) for node in setting.nodes}
+    found = [
+        Recipe("recorder", 0, lambda: Recorder("recorder", house, recording), ready_within_s=30.0),
+        Recipe("monitor", 1, lambda: Monitor("monitor", house, watching)),
+        *(
+            Recipe(name, 2, lambda name=name, plan=plan: Adapter(name, house, plan))  # type: ignore[misc]
+            for name, plan in plans.items()
+        ),
+        Recipe("coordinator", 3, lambda: Coordinator("coordinator", house, coordinating)),
+        Recipe("pricing", 3, lambda: Pricing("pricing", house, pricing)),
+        Recipe("optimizer", 4, lambda: Optimizer("optimizer", house, optimizing)),
+        Recipe("reallocation", 5, lambda: Reallocation("reallocation", house, reallocating)),
+    ]
+    make_server = fittings.web
+    if make_server is not None:
+        found.append(
+            Recipe(
+                "gateway",
+                6,
+                lambda: Gateway("gateway", house, make_server, fittings.web_started),
+                ready_within_s=20.0,
+            )
+        )
+    return tuple(found)

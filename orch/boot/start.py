@@ -1,0 +1,134 @@
+"""Three ways to start: on a configuration, on the emulated demonstration, and the emulated nodes alone."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from orch.boot.engine import Arrangement, Engine, Kind
+from orch.boot.probe import answers_as_emulated
+from orch.config.load import from_tables
+from orch.emulator.demo import demo_environment, demo_nodes
+from orch.emulator.keeper import load_or_create, save
+from orch.emulator.shell import EmulatorServer
+from orch.errors import DataDirError
+from orch.store import queries
+from orch.store.database import open_read_only
+from orch.system.clock import RealClock, ScaledClock
+from orch.system.journal import FileJournal
+from orch.system.paths import DATABASE_FILE, JOURNAL_FILE, WORLD_DIR
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from orch.config.schema import Config
+    from orch.model.fleet import Mode
+
+DEFAULT_SEED = 1
+DEMO_SPEED = 60.0
+
+
+def real_engine(config: Config, *, mode: Mode | None = None, port: int | None = None, web: bool = True) -> Engine:
+    """An engine on a configuration, in real time.
+
+    Its data are of kind `emulated` when its nodes are: the directory's own kind decides, and before there is
+    one the nodes are asked.
+    """
+
+    def arrange(data_dir: Path, _: ExitStack) -> Arrangement:
+        known = _kept_kind(data_dir)
+        kind: Kind = known or ("emulated" if answers_as_emulated(config) else "real")
+        return Arrangement(config=config, kind=kind, clock=RealClock())
+
+    return Engine(config.data_dir, arrange, mode=mode, port=port, web=web)
+
+
+def demo_engine(
+    data_dir: Path,
+    *,
+    seed: int | None = None,
+    speed: float = DEMO_SPEED,
+    mode: Mode = "auto",
+    port: int | None = None,
+    web: bool = True,
+) -> Engine:
+    """The demonstration: four emulated nodes behind HTTP, and an engine on them, in one process."""
+
+    def arrange(directory: Path, stack: ExitStack) -> Arrangement:
+        if _kept_kind(directory) == "real":
+            raise DataDirError(f"{directory} holds real nodes' data; choose another one with --data-dir")
+        start = max([datetime.now(UTC), *_last_times(directory)])
+        place = directory / WORLD_DIR
+        place.mkdir(mode=0o700, exist_ok=True)
+        world = load_or_create(place, seed, start)
+        clock = ScaledClock(speed, max(start, world.time))
+        server = EmulatorServer(world, clock)
+
+        def keep_world() -> None:
+            with server.lock:
+                world.advance(clock.now())
+                save(place, world)
+
+        stack.callback(keep_world)
+        server.start()
+        stack.callback(server.stop)
+        tables = demo_tables(server.urls(), directory, mode)
+        config = from_tables(tables, demo_environment(), directory, source="demonstration")
+        return Arrangement(config=config, kind="emulated", clock=clock)
+
+    return Engine(data_dir, arrange, mode=mode, port=port, web=web)
+
+
+def demo_tables(urls: Any, data_dir: Path, mode: Mode) -> dict[str, Any]:
+    """The demonstration's configuration, as a file would give it."""
+    return {
+        "orch": {"mode": mode, "data_dir": str(data_dir)},
+        "costs": {"usd_per_kwh": 0.15, "watts_idle": 20.0, "watts_per_core": 2.0},
+        **demo_nodes(urls),
+    }
+
+
+@contextmanager
+def serve_emulator(
+    seed: int = DEFAULT_SEED, speed: float = 1.0, ports: Literal["default", "free"] = "free"
+) -> Iterator[dict[str, Any]]:
+    """The four emulated nodes alone, until the block ends; gives their URLs and what to configure."""
+    from orch.emulator.world import World
+
+    start = datetime.now(UTC)
+    world = World(seed, start)
+    clock = RealClock() if speed == 1.0 else ScaledClock(speed, start)
+    with EmulatorServer(world, clock, ports) as server:
+        yield {
+            "schema": 1,
+            "emulated": True,
+            "pid": os.getpid(),
+            "seed": seed,
+            "speed": speed,
+            "urls": server.urls(),
+            "environment": demo_environment(),
+            "configuration": demo_nodes(server.urls()),
+        }
+
+
+def _kept_kind(data_dir: Path) -> Kind | None:
+    if not (data_dir / DATABASE_FILE).exists():
+        return None
+    with open_read_only(data_dir / DATABASE_FILE) as connection:
+        return "emulated" if queries.meta(connection).kind == "emulated" else "real"
+
+
+def _last_times(data_dir: Path) -> Iterator[datetime]:
+    """The newest times that the books of an earlier run speak of."""
+    if (data_dir / DATABASE_FILE).exists():
+        with open_read_only(data_dir / DATABASE_FILE) as connection:
+            clock = queries.meta(connection).clock
+        if clock is not None:
+            yield clock
+    if (data_dir / JOURNAL_FILE).exists():
+        records = FileJournal(data_dir / JOURNAL_FILE).read()
+        if records:
+            yield records[-1].written_at
