@@ -281,7 +281,9 @@ class World:
     # --- truth --------------------------------------------------------------------------------------------
 
     def truth(self) -> dict[tuple[NodeName, str], Truth]:
-        """The exact amount of every stream at the present world time, in its native unit.
+        """The exact amount of every stream in the networks' own books at the world's time, in its native unit.
+
+        Work that no debit note has counted yet and the points of a running epoch (0 until it ends) are in none.
 
         Keys: `satellite:YYYY-MM` (USD, gross), agreement id (GLM, less what was written off), the operator's
         address (DATA, gross of the protocol's fee) and the epoch's name (GRASS_POINTS).
@@ -303,10 +305,11 @@ class World:
             amounts=Amounts(settled=_whole(state.streamr.realised), accrued=_whole(outstanding)),
             penalty=_whole(state.streamr.penalty),
         )
-        for epoch in state.grass.epochs:
-            streams["address", epoch_name(epoch.month)] = Truth(
-                unit="GRASS_POINTS", amounts=Amounts(speculative=self.grass.points(epoch))
-            )
+        *ended, current = state.grass.epochs
+        points = {epoch.month: self.grass.points(epoch) for epoch in ended} | {current.month: Decimal(0)}
+        for month, amount in points.items():
+            amounts = Amounts(speculative=amount)
+            streams["address", epoch_name(month)] = Truth(unit="GRASS_POINTS", amounts=amounts)
         return streams
 
     def usd_income(self, node: NodeName) -> float:
