@@ -1,0 +1,40 @@
+"""The schema's version, and the way from older ones.
+
+`schema.sql` is the whole present schema, for new files. A change raises SCHEMA_VERSION, changes
+`schema.sql`, and adds the statements that bring a file of the version before up to it.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import duckdb
+
+SCHEMA_VERSION = 1
+STEPS: Mapping[int, str] = {}
+"""Version n to the SQL that makes version n + 1 of it."""
+
+
+def create(connection: duckdb.DuckDBPyConnection) -> None:
+    """Lay the present schema in an empty file, within the caller's transaction."""
+    connection.execute(files("orch.store").joinpath("schema.sql").read_text(encoding="utf-8"))
+
+
+def migrate(
+    connection: duckdb.DuckDBPyConnection,
+    found: int,
+    steps: Mapping[int, str] = STEPS,
+    wanted: int = SCHEMA_VERSION,
+) -> None:
+    """Bring a file up to the wanted version, one version at a time, within the caller's transaction.
+
+    Raises:
+        KeyError: A step is missing: a mistake of the release, found by its tests.
+    """
+    for version in range(found, wanted):
+        connection.execute(steps[version])
+        connection.execute("UPDATE meta SET value = ? WHERE key = 'schema_version'", [str(version + 1)])

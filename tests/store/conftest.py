@@ -1,0 +1,213 @@
+"""Builders of what the recorder is told."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from types import SimpleNamespace
+
+import pytest
+
+from orch.model.alerts import Alert
+from orch.model.fleet import Limits, NodeState, Snapshot
+from orch.model.money import EarnedUsd, Entry, Rate
+from orch.model.moves import Change, Reallocation, StepRecord
+from orch.model.plans import Blocker, Decision, Plan
+from orch.model.resources import ZERO, Resources
+from orch.store.database import open_for_writing
+
+START = datetime(2026, 3, 1, 10, 0, tzinfo=UTC)
+
+
+def rate(mean=0.25, evidence="accrued"):
+    return Rate(
+        low=mean - 0.05, mean=mean, high=mean + 0.05, net_mean=None, evidence=evidence, window_s=3600.0, age_s=1.0
+    )
+
+
+RATE = rate()
+
+
+def node_state(name="disk", health="online", rate=RATE, used=None, allocation=None, failures=()):
+    return NodeState(
+        name=name,
+        host="here",
+        protocol="storj",
+        emulated=True,
+        health=health,
+        health_reason="",
+        last_seen_at=START,
+        resources_as_of=START,
+        rate=rate,
+        worth=None,
+        earned=EarnedUsd(),
+        points=None,
+        allocation=allocation or Resources(cpu_cores=2.0, memory_gb=4.0, storage_gb=1000.0),
+        used=used or Resources(cpu_cores=0.5),
+        committed=Resources(),
+        floor=Resources(),
+        limits=Limits(),
+        levers=(),
+        outlooks=(),
+        findings=(),
+        failures=failures,
+        facts=(),
+    )
+
+
+def snapshot(when=START, nodes=None, prices=(), tick=1):
+    return Snapshot(
+        tick=tick,
+        host="here",
+        taken_at=when,
+        due_at=when,
+        capacity=ZERO,
+        reserve=ZERO,
+        host_used=ZERO,
+        nodes=tuple(nodes) if nodes is not None else (node_state(),),
+        prices=prices,
+        earned=EarnedUsd(),
+    )
+
+
+def entry(entry_id="e1", usd="0.50", start=START, hours=1.0, **changes):
+    fields = {
+        "entry_id": entry_id,
+        "booked_at": start + timedelta(hours=hours),
+        "period_start": start,
+        "period_end": start + timedelta(hours=hours),
+        "host": "here",
+        "node": "disk",
+        "protocol": "storj",
+        "stream": "sat|2026-03",
+        "kind": "earned",
+        "amount": Decimal("2.5"),
+        "unit": "GLM",
+        "usd_price": Decimal("0.2"),
+        "usd_price_source": "override",
+        "usd_price_at": start,
+        "usd": None if usd is None else Decimal(usd),
+        "evidence": "accrued",
+        "reference": "invoice 7",
+        "emulated": True,
+    }
+    return Entry(**{**fields, **changes})
+
+
+def decision(decision_id="d1", when=START, **changes):
+    fields = {
+        "id": decision_id,
+        "decided_at": when,
+        "verdict": "stay",
+        "reasons": ("GAIN_BELOW_COST", "HOLD_ACTIVE"),
+        "sentence": "Nothing to gain; 'it' stays.",
+        "strategy": "threshold",
+        "solver": "linear",
+        "solver_chain": ("linear", "greedy"),
+        "plan_id": "p1",
+        "from_value": {"disk": Resources(cpu_cores=1.0)},
+        "to_value": {"disk": Resources(cpu_cores=2.0, memory_gb=0.1)},
+        "gain_usd_per_hour": rate(0.01),
+        "gain_usd": Decimal("0.000000000000000001"),
+        "cost_usd": Decimal("12.5"),
+        "net_benefit_usd": Decimal("-12.5"),
+        "net_benefit_pct": None,
+        "horizon_h": 24.0,
+        "can_reallocate": False,
+        "blockers": (Blocker(code="HOLD_ACTIVE", sentence="held", node="disk", until=when),),
+    }
+    return Decision(**{**fields, **changes})
+
+
+def plan(plan_id="p1", decision_id="d1", when=START):
+    made = decision(decision_id, when)
+    taken = {name: getattr(made, name) for name in made.__struct_fields__ if name in Plan.__struct_fields__}
+    return Plan(
+        **{**taken, "id": plan_id},
+        decision_id=decision_id,
+        status="optimal",
+        bound=1.0,
+        gap_pct=0.0,
+        dual_prices=Resources(cpu_cores=0.1),
+        improvement_pct=None,
+        opportunities=(),
+    )
+
+
+def reallocation(reallocation_id="r1", state="applying", when=START, **changes):
+    fields = {
+        "id": reallocation_id,
+        "plan_id": "p1",
+        "decision_id": "d1",
+        "state": state,
+        "trigger": "auto",
+        "started_at": when,
+        "ended_at": None,
+        "changes": (Change(node="disk", resource="cpu_cores", from_value=1.0, to_value=2.0, read_back=None),),
+        "reasons": ("GAIN_ABOVE_COST",),
+        "sentence": "disk gets a core",
+        "predicted_gain_usd_per_hour": rate(0.01),
+        "cost_usd": Decimal("0.01"),
+        "realised_gain_usd_per_hour": None,
+        "verdict": "pending",
+        "rolled_back_reason": None,
+    }
+    return Reallocation(**{**fields, **changes})
+
+
+def step(index=0, phase="forward", outcome="verified", when=START):
+    return StepRecord(
+        reallocation_id="r1",
+        step_index=index,
+        node="disk",
+        kind="grant",
+        phase=phase,
+        goal=Resources(cpu_cores=2.0),
+        undo=Resources(cpu_cores=1.0),
+        started_at=when,
+        ended_at=when + timedelta(seconds=2),
+        outcome=outcome,
+        read_back=Resources(cpu_cores=2.0),
+        sentence="",
+    )
+
+
+def alert(alert_id="a1", state="firing", since=START):
+    return Alert(
+        id=alert_id,
+        rule="node_lost",
+        node="disk",
+        severity="page",
+        state=state,
+        since=since,
+        sentence="disk is gone",
+        remedy="look after it",
+    )
+
+
+@pytest.fixture
+def make():
+    return SimpleNamespace(
+        START=START,
+        rate=rate,
+        node=node_state,
+        snapshot=snapshot,
+        entry=entry,
+        decision=decision,
+        plan=plan,
+        reallocation=reallocation,
+        step=step,
+        alert=alert,
+    )
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "orch.duckdb"
+
+
+@pytest.fixture
+def writer(path):
+    writer = open_for_writing(path, "emulated", "here", START)
+    yield writer
+    writer.close()
