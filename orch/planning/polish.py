@@ -144,7 +144,12 @@ def _give_back(problem: Problem, amounts: Amounts, name: ResourceName, capacity:
         stopped = node.may_stop and not any(own.values())
         if was is not None and own[name] < was and not stopped and (cap is None or was <= cap):
             releases.append((was - own[name], node.name, was))
+    stepped = {node.name for node in problem.nodes if node.step.get(name)}
     for release, each, was in sorted(releases):
         if release <= slack:
             amounts[each][name] = was
             slack -= release
+        elif slack >= GRAIN and each not in stepped:
+            back = math.floor(slack / GRAIN) * GRAIN
+            amounts[each][name] = round(amounts[each][name] + back, 6)
+            slack -= back

@@ -13,7 +13,8 @@ from orch.solvers.spans import TIGHT, scales
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from orch.model.problems import Problem, Status
+    from orch.model.problems import Problem, ProblemNode, Status
+    from orch.model.resources import ResourceName
 
 EXACT = 1e-6
 """A gap below this share of all the money in a problem counts as none."""
@@ -39,19 +40,31 @@ def _widest(problem: Problem, takes: Resources) -> float:
     return min((scale[name] / amount for name, amount in takes.known() if amount > 0.0), default=math.inf)
 
 
+def changes(problem: Problem, allocations: Mapping[str, Resources]) -> int:
+    """How many nodes are given something else than they have."""
+    scale = scales(problem)
+    return sum(_changed(node, allocations[node.name], scale) for node in problem.nodes)
+
+
+def _changed(node: ProblemNode, allocation: Resources, scale: Mapping[ResourceName, float]) -> bool:
+    return any(
+        abs(allocation.or_zero(name) - present) > 10.0 * TIGHT * scale[name]
+        for name, present in node.present.known()
+    )
+
+
 def moving_cost(problem: Problem, allocations: Mapping[str, Resources]) -> float:
     """What the changes cost in USD: fixed per changed node, proportional per unit moved."""
     scale = scales(problem)
     cost = 0.0
     for node in problem.nodes:
-        changed = False
-        for name, present in node.present.known():
-            amount = allocations[node.name].get(name)
-            moved = 0.0 if amount is None else abs(amount - present)
-            if moved > 10.0 * TIGHT * scale[name]:
-                changed = True
-            cost += node.unit_usd.or_zero(name) * moved
-        cost += node.change_usd if changed else 0.0
+        given = allocations[node.name]
+        if node.change_usd and _changed(node, given, scale):
+            cost += node.change_usd
+        for name, unit in node.unit_usd.known():
+            present = node.present.get(name)
+            if unit and present is not None:
+                cost += unit * abs(given.or_zero(name) - present)
     return cost
 
 

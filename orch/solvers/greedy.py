@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from orch.model.resources import Resources, resources
-from orch.solvers.answers import fitted, found, moving_cost, nothing, objective
+from orch.solvers.answers import changes, fitted, found, nothing, objective
 from orch.solvers.packing import fill_all, pack
 from orch.solvers.spans import can_stop, conflicts, faults, may_keep, scales
 from orch.solvers.states import States, all_free, climb, discrete
@@ -100,7 +100,7 @@ def _climbed(
         highest = None
         for each in splits(states):
             split = fitted(problem, each)
-            rank = (-float(max(_changes(problem, split) - allowed, 0)), objective(problem, split))
+            rank = (-float(max(changes(problem, split) - allowed, 0)), objective(problem, split))
             highest = rank if highest is None else max(highest, rank)
             if best is None or rank > best[0]:
                 best = (rank, split)
@@ -110,14 +110,6 @@ def _climbed(
     climb(problem, all_free(problem), score, tries)
     climb(problem, {node.name: "keep" for node in problem.nodes}, score, tries)
     return None if best is None or best[0][0] < 0.0 else best[1]
-
-
-def _changes(problem: Problem, split: dict[str, Resources]) -> int:
-    """How many nodes a split changes."""
-    priced = replace(
-        problem, nodes=tuple(replace(node, change_usd=1.0, unit_usd=Resources()) for node in problem.nodes)
-    )
-    return round(moving_cost(priced, split))
 
 
 def _bound(problem: Problem, key: Key) -> float | None:

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from orch.solvers.highs import Model
-from orch.solvers.spans import Span, can_stop, scales, spans
+from orch.solvers.spans import TIGHT, Span, can_stop, scales, spans
 
 if TYPE_CHECKING:
     from orch.model.problems import Activity, Problem, ProblemNode
@@ -74,7 +74,7 @@ def _add_node(layout: Layout, node: ProblemNode) -> None:
 
 def _add_move(layout: Layout, node: ProblemNode, span: Span, *, stoppable: bool) -> None:
     model, size = layout.model, layout.scale[span.resource]
-    least, most = span.least, min(span.most, _most(layout.problem, span.resource))
+    least, most = span.least, _most(layout, node, span)
     if span.fixed:
         if stoppable and least > span.present:
             model.row(-math.inf, 0.0, [(layout.on[node.name], 1.0)])
@@ -83,9 +83,11 @@ def _add_move(layout: Layout, node: ProblemNode, span: Span, *, stoppable: bool)
     up_least = 0.0 if stoppable else max(least - span.present, 0.0)
     down = span.present if stoppable else max(span.present - least, 0.0)
     down_least = 0.0 if stoppable else max(span.present - most, 0.0)
+    # A range too small to matter would become a coefficient too large to solve with.
+    up, down = (0.0 if reach <= TIGHT * size else reach for reach in (up, down))
     cost = -span.unit_usd * size
-    grow = model.column(up_least / size, max(up, up_least) / size, gain=cost)
-    shrink = model.column(down_least / size, max(down, down_least) / size, gain=cost)
+    grow = model.column(min(up_least, up) / size, up / size, gain=cost)
+    shrink = model.column(min(down_least, down) / size, down / size, gain=cost)
     layout.moves[node.name, span.resource] = (grow, shrink)
     moved = [(grow, 1.0), (shrink, -1.0)]
     if stoppable:
@@ -100,9 +102,13 @@ def _add_move(layout: Layout, node: ProblemNode, span: Span, *, stoppable: bool)
         _add_steps(layout, node, span, most)
 
 
-def _most(problem: Problem, name: ResourceName) -> float:
-    capacity = problem.capacity.get(name)
-    return math.inf if capacity is None else capacity
+def _most(layout: Layout, node: ProblemNode, span: Span) -> float:
+    """A node's cap; without one, more than the capacity.
+
+    Were it the capacity itself, two limits would bind at once and share the capacity's price between them.
+    """
+    beyond = 2.0 * layout.scale[span.resource] + span.present
+    return beyond if node.cap.get(span.resource) is None else min(span.most, beyond)
 
 
 def _add_steps(layout: Layout, node: ProblemNode, span: Span, most: float) -> None:
@@ -130,7 +136,7 @@ def _add_steps(layout: Layout, node: ProblemNode, span: Span, most: float) -> No
 def _add_levels(layout: Layout, node: ProblemNode, ranges: tuple[Span, ...]) -> None:
     """Columns are shares of an activity's width; one row per resource that activities take."""
     problem, model, on = layout.problem, layout.model, layout.on.get(node.name)
-    room = {span.resource: _room(layout, span) for span in ranges}
+    room = {span.resource: _room(layout, node, span) for span in ranges}
     taken: dict[ResourceName, list[tuple[int, float]]] = {}
     for activity in node.activities:
         width = _width(activity, room)
@@ -158,8 +164,8 @@ def _add_levels(layout: Layout, node: ProblemNode, ranges: tuple[Span, ...]) -> 
         model.row(limit, math.inf, terms)
 
 
-def _room(layout: Layout, span: Span) -> float:
-    most = span.present if span.fixed else min(span.most, _most(layout.problem, span.resource))
+def _room(layout: Layout, node: ProblemNode, span: Span) -> float:
+    most = span.present if span.fixed else _most(layout, node, span)
     return max(most - span.need, 0.0)
 
 

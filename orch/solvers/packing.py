@@ -92,12 +92,13 @@ def pack(
     ranges = {
         (each.node.name, name): each for name in scales(problem) for each in ranges_of(problem, states, name)
     }
-    if any(each.least > each.most + TIGHT * scales(problem)[name] for (_, name), each in ranges.items()):
+    scale = scales(problem)
+    if any(each.least > each.most + TIGHT * scale[name] for (_, name), each in ranges.items()):
         return None
     amounts = {where: each.least for where, each in ranges.items()}
     spare = {where: max(each.least - each.span.need, 0.0) for where, each in ranges.items()}
     left: dict[ResourceName, float] = {}
-    for name, size in scales(problem).items():
+    for name, size in scale.items():
         capacity = problem.capacity.get(name)
         given = math.fsum(amount for (_, each), amount in amounts.items() if each == name)
         left[name] = 0.0 if capacity is None else capacity - given

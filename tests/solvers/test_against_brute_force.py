@@ -12,6 +12,9 @@ BUDGET = Budget(seconds=5.0)
 QUICK = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 
 
+QUICKER = settings(QUICK, max_examples=80)
+
+
 def near(value: float) -> object:
     return pytest.approx(value, abs=1e-5, rel=1e-6)
 
@@ -57,7 +60,7 @@ def test_linear_finds_the_best_discrete_split_and_greedy_a_true_one_below_its_bo
             assert quick.objective_usd >= kept.objective_usd - 1e-9
 
 
-@QUICK
+@QUICKER
 @given(data=st.data())
 def test_bundles_are_worth_the_same_by_either_arithmetic_and_greedy_is_bounded(kit, data):
     problem = data.draw(kit.problems(bundles=True, discrete=False))
@@ -71,7 +74,7 @@ def test_bundles_are_worth_the_same_by_either_arithmetic_and_greedy_is_bounded(k
     assert quick.objective_usd <= exact.objective_usd + 1e-5 <= quick.bound_usd + 2e-5
 
 
-@QUICK
+@QUICKER
 @given(data=st.data())
 def test_no_answer_exceeds_the_capacity_and_every_solver_repeats_itself(kit, data):
     problem = data.draw(kit.problems(bundles=True, discrete=data.draw(st.booleans())))
