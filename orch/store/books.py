@@ -11,6 +11,7 @@ from orch.model.base import Value
 from orch.model.books import Balance, Books, HourlyIncome
 from orch.model.money import EarnedUsd, Entry, Evidence
 from orch.store.rows import ENTRY
+from orch.store.transaction import explained
 from orch.store.values import from_stored_time, to_stored_time
 
 if TYPE_CHECKING:
@@ -96,7 +97,15 @@ def restore_books(connection: duckdb.DuckDBPyConnection, now: datetime) -> Books
 
     Returns:
         Books whose sequence is the last recorded tick's, 0 before the first.
+
+    Raises:
+        StoreError: The ledger cannot be read.
     """
+    with explained("The books could not be read"):
+        return _restore(connection, now)
+
+
+def _restore(connection: duckdb.DuckDBPyConnection, now: datetime) -> Books:
     balances = tuple(
         Balance(
             node=node,

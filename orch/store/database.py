@@ -64,7 +64,8 @@ def open_read_only(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """The database while no engine runs: read, and leave the block at once.
 
     Raises:
-        StoreError: There is none yet, another process holds it, its version is another, or it is damaged.
+        StoreError: There is none yet, another process holds it, its version is another, or it is damaged
+            (also where only a question in the block comes upon the damage).
     """
     if not path.exists():
         message = f"There is no data in {path.parent} yet: run orch once."
@@ -77,6 +78,8 @@ def open_read_only(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             message = f"{path} was written by an older version: start orch once to bring it up to date."
             raise StoreError(message)
         yield database
+    except duckdb.Error as error:
+        raise explain(error, path) from error
     finally:
         database.close()
 

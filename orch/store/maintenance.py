@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 import duckdb
 
-from orch.store.transaction import transaction
+from orch.store.transaction import explained, transaction
 from orch.store.values import from_stored_time, to_stored_time
 
 KEEP = timedelta(days=30)
@@ -79,6 +79,9 @@ def roll_up(connection: duckdb.DuckDBPyConnection, now: datetime) -> int:
 
     Returns:
         How many rows of `samples_hourly` were written.
+
+    Raises:
+        StoreError: Nothing was changed.
     """
     newest = connection.execute("SELECT max(taken_at) FROM ticks").fetchall()[0][0]
     if newest is None:
@@ -88,7 +91,7 @@ def roll_up(connection: duckdb.DuckDBPyConnection, now: datetime) -> int:
     if last is not None and to_stored_time(last) >= until:
         return 0
     span = {"since": BEGINNING if last is None else to_stored_time(last), "until": until}
-    with transaction(connection):
+    with explained("The hours could not be summed up"), transaction(connection):
         written: int = connection.execute(SAMPLES, span).fetchall()[0][0]
         connection.execute(TICKS, span).fetchall()
         _mark(connection, "rolled_until", until)
@@ -102,12 +105,15 @@ def forget(connection: duckdb.DuckDBPyConnection, now: datetime, keep: timedelta
 
     Returns:
         How many samples were deleted.
+
+    Raises:
+        StoreError: Nothing was changed.
     """
     rolled = rolled_until(connection)
     if rolled is None:
         return 0
     before = to_stored_time(min(now - keep, rolled))
-    with transaction(connection):
+    with explained("Old rows could not be deleted"), transaction(connection):
         deleted: int = connection.execute("DELETE FROM samples WHERE taken_at < ?", [before]).fetchall()[0][0]
         connection.execute("DELETE FROM ticks WHERE taken_at < ?", [before]).fetchall()
         connection.execute("DELETE FROM failures WHERE failed_at < ?", [before]).fetchall()
@@ -119,11 +125,16 @@ def forget(connection: duckdb.DuckDBPyConnection, now: datetime, keep: timedelta
 
 
 def checkpoint(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Fold the log into the file; False when a reader is in the way, then the next time does it."""
-    try:
-        connection.checkpoint()
-    except duckdb.TransactionException:
-        return False
+    """Fold the log into the file; False when a reader is in the way, then the next time does it.
+
+    Raises:
+        StoreError: The file cannot be written.
+    """
+    with explained("The log could not be folded into the database"):
+        try:
+            connection.checkpoint()
+        except duckdb.TransactionException:
+            return False
     return True
 
 

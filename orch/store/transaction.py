@@ -1,4 +1,4 @@
-"""All or nothing."""
+"""All or nothing, and failures in the project's own words."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import duckdb
+
+from orch.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,3 +24,13 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         with suppress(duckdb.Error):  # a commit that fails has already rolled back
             connection.rollback()
         raise
+
+
+@contextmanager
+def explained(failed: str) -> Iterator[None]:
+    """What DuckDB raises in the block becomes a StoreError that begins with `failed`."""
+    try:
+        yield
+    except duckdb.Error as error:
+        message = f"{failed}: {str(error).splitlines()[0]}"
+        raise StoreError(message) from error

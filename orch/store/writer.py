@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from orch.errors import StoreError
 from orch.store.rows import (
     ALERT,
     DECISION,
@@ -26,7 +25,7 @@ from orch.store.rows import (
     sample_row,
     tick_row,
 )
-from orch.store.transaction import transaction
+from orch.store.transaction import explained, transaction
 from orch.store.values import from_stored_time, to_json, to_stored, to_stored_time
 
 if TYPE_CHECKING:
@@ -195,16 +194,12 @@ class Writer:
         """
         if not self.open_rows:
             return self._committed
-        try:
+        with explained("Nothing could be recorded, everything is kept for the next try"):
             try:
                 self._write()
             except duckdb.ConstraintException:
                 self._drop_booked()
                 self._write()
-        except duckdb.Error as error:
-            reason = str(error).splitlines()[0]
-            message = f"Nothing could be recorded, everything is kept for the next try: {reason}"
-            raise StoreError(message) from error
         for rows in self._rows.values():
             rows.clear()
         for keyed in self._keyed.values():

@@ -186,7 +186,12 @@ def alert(alert_id="a1", state="firing", since=START):
 
 
 @pytest.fixture
-def make():
+def make(builders):
+    return builders
+
+
+@pytest.fixture(scope="session")
+def builders():
     return SimpleNamespace(
         START=START,
         rate=rate,

@@ -37,7 +37,7 @@ ENTRIES = st.lists(
 )
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(drawn=ENTRIES)
 def test_balances_and_hours_equal_sums_by_hand(tmp_path_factory, make, drawn):
     writer = open_for_writing(tmp_path_factory.mktemp("books") / "orch.duckdb", "emulated", "here", make.START)

@@ -95,12 +95,12 @@ def test_since_and_until_bound_the_time_of_the_table(filled, make):
 
 
 @pytest.mark.parametrize("fmt", ["csv", "json", "parquet"])
-@pytest.mark.parametrize("table", TABLES)
-def test_every_table_can_be_exported_empty(writer, tmp_path, table, fmt):
-    target = tmp_path / "out"
-    assert export_table(writer.connection, table, fmt, None, None, target) == 0
-    if fmt == "json":
-        assert json.loads(target.read_text()) == []
+def test_every_table_can_be_exported_empty(writer, tmp_path, fmt):
+    for table in TABLES:
+        target = tmp_path / table
+        assert export_table(writer.connection, table, fmt, None, None, target) == 0
+        if fmt == "json":
+            assert json.loads(target.read_text()) == []
 
 
 @pytest.mark.parametrize(

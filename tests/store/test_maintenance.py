@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from orch.errors import StoreError
 from orch.model.money import EVIDENCE
 from orch.model.resources import Resources
 from orch.store import queries
@@ -59,7 +60,7 @@ SAMPLE = st.tuples(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(samples=st.lists(SAMPLE, min_size=1, max_size=40, unique_by=lambda sample: sample[0]))
 def test_roll_ups_equal_sums_by_hand(tmp_path_factory, make, samples):
     writer = open_for_writing(tmp_path_factory.mktemp("roll") / "orch.duckdb", "emulated", "here", make.START)
@@ -164,3 +165,14 @@ def test_columns_are_loaded_as_samples(writer, make):
         ("disk", "online", 0.25, "settled", None),
         ("relay", "unknown", 0.0, "accrued", None),
     ]
+
+
+def test_housekeeping_that_fails_says_so_and_changes_nothing(writer, make):
+    for number in (1, 2):
+        tick(writer, make, number, make.START + number * HOUR)
+    writer.commit()
+    writer.connection.execute("ALTER TABLE ticks_hourly RENAME TO elsewhere")
+    with pytest.raises(StoreError, match="could not be summed up"):
+        roll_up(writer.connection, make.START + 2 * HOUR)
+    assert hourly(writer) == []
+    assert rolled_until(writer.connection) is None
