@@ -60,7 +60,7 @@ def appraise(
     interval, evidence = _observed(reading, income, outlook, regime)
     unit = reading.pace.unit if reading.pace is not None else income.unit
     usd = _usd(unit, prices)
-    if interval is None or usd is None or (reading.speculative and reading.pace is None):
+    if interval is None or usd is None:
         return Appraisal(regime=regime, appraised_at=now)
     cost = node_cost(costs, reading.used.cpu_cores)
     rate = to_rate(interval, usd, evidence, cost, now)
@@ -106,6 +106,8 @@ def _observed(
 ) -> tuple[Interval | None, Evidence]:
     if reading.pace is not None:
         return from_pace(reading.pace), reading.pace.evidence
+    if reading.paced:
+        return None, "estimated"
     if regime is None or regime.since is None:
         return mean_income(income, reading.window_s), _evidence(reading)
     window = max(reading.window_s, 24 * 3600.0)

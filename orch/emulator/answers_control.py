@@ -1,7 +1,7 @@
 """The control API: the emulated nodes' levers, and Golem's hand-written files.
 
-`GET /levers/{node}` -> `{"allocation": RES, "committed": RES}`; `PUT /levers/{node}` with some of RES -> 202
-`{"accepted": RES}`, 409 `{"error": ...}` when refused, 503 while the node restarts; `GET` and `PUT` of
+`GET /levers/{node}` -> `{"allocation": RES, "committed": RES, "used": RES}`; `PUT /levers/{node}` with some of
+RES -> 202 `{"accepted": RES}`, 409 `{"error": ...}` when refused, 503 while the node restarts; `GET` and `PUT` of
 `/provider/hardware.json` and `/provider/presets.json`.
 """
 
@@ -48,7 +48,11 @@ def _wrong_method(ask: Ask) -> Response:
 
 def _lever(world: World, ask: Ask, node: NodeName, now: datetime) -> Response:
     if ask.method == "GET":
-        body = {"allocation": as_dict(world.allocation(node, now)), "committed": as_dict(world.committed(node))}
+        body = {
+            "allocation": as_dict(world.allocation(node, now)),
+            "committed": as_dict(world.committed(node)),
+            "used": dict(world.used(node, now).known()),
+        }
         return json_response(body)
     if ask.method != "PUT":
         return _wrong_method(ask)

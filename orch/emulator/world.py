@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 
-from orch.emulator import dials, provider, storj, storj_money
+from orch.emulator import dials, golem, grass, provider, storj, storj_money, streamr
 from orch.emulator.dials import Change, Dial
 from orch.emulator.draws import Draws
 from orch.emulator.facts import DAY_MINUTES, HISTORY_DAYS, MINUTE, NODES, POOR_SPLIT, NodeName, as_dict
@@ -205,6 +205,24 @@ class World:
     def committed(self, node: NodeName) -> Resources:
         """What cannot be taken back from a node now: the bytes it stores, the profile of a running agreement."""
         return resources(self._committed(node))
+
+    def used(self, node: NodeName, now: datetime) -> Resources:
+        """What the system's accounting says a node keeps busy: cores and memory, never more than its limits."""
+        if self.presence(node, now) == "refused":
+            return Resources(cpu_cores=0.0, memory_gb=0.0)
+        limits = self.state.dials[node].in_force(now.timestamp())
+        current = self.golem.running(self.state.golem) if node == "compute" else None
+        busy = {
+            "disk": (storj.NEED_CPU, storj.NEED_MEMORY_GB),
+            "compute": (float(current.busy), current.busy * golem.GB_PER_THREAD) if current else (0.05, 0.2),
+            "relay": (streamr.NEED_CPU, streamr.NEED_MEMORY_GB),
+            "address": (grass.NEED_CPU, grass.NEED_MEMORY_GB),
+        }
+        cores, memory = busy[node]
+        return Resources(
+            cpu_cores=min(cores, limits["cpu_cores"]) if node != "compute" else cores,
+            memory_gb=min(memory, limits["memory_gb"]) if node != "compute" else memory,
+        )
 
     def _committed(self, node: NodeName) -> dict[ResourceName, float]:
         held = dict.fromkeys(RESOURCES, 0.0)

@@ -1,7 +1,7 @@
 """The lever of emulated nodes: limits by the control API of the emulated world.
 
-`GET {url}/levers/{node}` gives `{"allocation": RES, "committed": RES}`; `PUT` with some of RES asks for new limits
-and is answered 202, 409 with a sentence when refused, or 503 while the node restarts.
+`GET {url}/levers/{node}` gives `{"allocation": RES, "committed": RES, "used": RES}`; `PUT` with some of RES asks
+for new limits and is answered 202, 409 with a sentence when refused, or 503 while the node restarts.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ class _Limits(msgspec.Struct):
 
     allocation: Resources
     committed: Resources = Resources()
+    used: Resources = Resources()
 
 
 class _Fault(msgspec.Struct):
@@ -82,7 +83,7 @@ class EmulatedLever:
             limits = msgspec.json.decode(answer.body, type=_Limits)
         except msgspec.MsgspecError as fault:
             raise LeverError(f"the limits of {options.node} could not be read: {fault}") from fault
-        return LeverReading(allocation=limits.allocation, committed=limits.committed)
+        return LeverReading(allocation=limits.allocation, committed=limits.committed, used=limits.used)
 
     def apply(self, options: EmulatedOptions, goal: Resources) -> Task[None]:
         """Ask for the known resources of `goal`. Raises LeverError with the sentence of a refusal."""

@@ -87,7 +87,8 @@ class Reading(Value):
     `allocation` is what the node (or its lever) says it may use, `used` what it uses, `committed` what
     cannot be taken back now, `floor` what should not be taken away (protected). `window_s` is the
     shortest window over which the protocol's income makes a rate; `pace` overrides the rate from the
-    ledger where the protocol has a better formula.
+    ledger where the protocol has a better formula; where `paced`, nothing else will do, and the rate is
+    unknown until there is a pace.
     """
 
     node: str
@@ -104,6 +105,7 @@ class Reading(Value):
     floor: Resources = Resources()
     outlooks: tuple[Outlook, ...] = ()
     pace: Pace | None = None
+    paced: bool = False
     window_s: float = 3600.0
     speculative: bool = False
     findings: tuple[Finding, ...] = ()

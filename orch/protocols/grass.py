@@ -170,6 +170,7 @@ class Grass:
             accruals=_accruals(memory, now),
             outlooks=(Outlook(form="on_off", unit=TOKEN, per_unit_hour=pace.mean if pace else None),),
             pace=pace,
+            paced=True,
             window_s=INCOME_WINDOW_S,
             speculative=True,
             findings=tuple(_findings(memory, now)),

@@ -166,6 +166,7 @@ class Storj:
             accruals=accruals(memory, now),
             outlooks=(future,) if future else (),
             pace=pace(flows),
+            paced=True,
             window_s=INCOME_WINDOW_S,
             findings=findings(memory, now),
             facts=_facts(memory, node) if node else (),
