@@ -78,6 +78,7 @@ class _Times:
     levers_read: datetime | None = None
     reported: datetime | None = None
     changed: bool = True
+    first_contact: bool = True
     pulls: deque[_Pull] = field(default_factory=deque)
 
 
@@ -118,17 +119,22 @@ class Adapter(Actor):
 
     def _poll(self) -> None:
         now = self.house.clock.now()
-        self._state, endpoints = ask(self._plan.spec, self._state, now, self._jitter)
-        for endpoint in endpoints:
-            self.house.transport.fetch(
-                endpoint.request, reply_to=self.name, key=endpoint.key, node=self._node, lane=endpoint.lane
-            )
+        self._ask(now)
         if self._levers_due(now):
             self._times.levers_read = now
             self._start(read_all(self._plan.levers), self._levers_read, lambda _: None)
         if self._times.changed or self._report_due(now):
             self._times.changed, self._times.reported = False, now
             self.tell(COORDINATOR, ReadingTaken(reading=self._reading(now)))
+
+    def _ask(self, now: datetime) -> None:
+        self._state, endpoints = ask(self._plan.spec, self._state, now, self._jitter)
+        for endpoint in endpoints:
+            self.house.transport.fetch(
+                endpoint.request, reply_to=self.name, key=endpoint.key, node=self._node, lane=endpoint.lane
+            )
+        if not endpoints and not any(turn.asked_at for turn in self._state.schedule.turns):
+            self._times.first_contact = False
 
     def _reading(self, now: datetime) -> Reading:
         reading = report(self._plan.spec, self._state, now)
@@ -145,6 +151,8 @@ class Adapter(Actor):
         self._times.changed = True
         if failure is not None:
             self.tell(COORDINATOR, PollFailed(node=self._node, failure=failure))
+        elif self._times.first_contact:
+            self._ask(now)  # history comes in many parts: the next need not wait for a tick
 
     def _report_due(self, now: datetime) -> bool:
         last = self._times.reported

@@ -21,7 +21,7 @@ from orch.messages import (
     SnapshotPublished,
     SolverAnswered,
 )
-from orch.planning.decide import decide, next_reallocation_at, study
+from orch.planning.decide import Study, decide, next_reallocation_at, study
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,6 +60,7 @@ class _State:
     analyze_at: datetime | None = None
     decide_at: datetime | None = None
     number: int = 0
+    seen: tuple[Snapshot, Guards, Study] | None = None
 
 
 class Optimizer(Actor):
@@ -102,14 +103,23 @@ class Optimizer(Actor):
         return None
 
     def _analyze(self) -> None:
-        state, plan = self._state, self._plan
+        state = self._state
         if state.snapshot is None or state.guards is None:
             return
-        seen = study(
-            state.snapshot, state.guards, plan.settings, plan.solvers, previous_prices=state.prices or None
-        )
+        seen = self._study(state.snapshot, state.guards)
         now = self.house.clock.now()
         self.tell(MONITOR, OpportunitiesFound(found_at=now, opportunities=seen.opportunities))
+
+    def _study(self, snapshot: Snapshot, guards: Guards) -> Study:
+        """What one look at a snapshot finds; the same snapshot is not looked at twice."""
+        known = self._state.seen
+        if known is not None and known[0] is snapshot and known[1] is guards:
+            return known[2]
+        plan = self._plan
+        prices = self._state.prices or None
+        seen = study(snapshot, guards, plan.settings, plan.solvers, previous_prices=prices)
+        self._state.seen = (snapshot, guards, seen)
+        return seen
 
     def _decide(self) -> None:
         state, plan = self._state, self._plan
@@ -130,6 +140,7 @@ class Optimizer(Actor):
             now=now,
             last_move_at=state.last_move_at,
             previous_prices=state.prices or None,
+            seen=self._study(state.snapshot, state.guards),
         )
         state.prices = {each.token: each.price.usd for each in state.snapshot.prices if each.price is not None}
         made = DecisionMade(

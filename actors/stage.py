@@ -173,6 +173,17 @@ class Stage(VirtualTime):
         self._bury(resident)
         resident.actor.die(error or KilledError("killed on the stage"))
 
+    def dismiss(self, name: str) -> None:
+        """Let an actor end in order: it closes what it holds; what still waits for it is lost.
+
+        Raises StageError when nobody of that name is on the stage.
+        """
+        resident = self._residents.get(name)
+        if resident is None:
+            raise StageError(f"there is no actor named {name} on the stage")
+        self._bury(resident)
+        resident.actor.on_stop()
+
     def names(self) -> tuple[str, ...]:
         """Who is alive on the stage, in order of arrival."""
         return tuple(self._residents)

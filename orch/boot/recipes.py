@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 class Fittings:
     """What differs between a live house and one on the stage.
 
-    `commit_every_s` and `board_every_s` are seconds of the clock, 0 for every tick; `web` makes the server and
-    `web_started` hears its URL.
+    `commit_every_s`, `board_every_s` and `tidy_every_s` are seconds of the clock, 0 for every tick; `web` makes
+    the server and `web_started` hears its URL.
     """
 
     engine: EngineView
@@ -49,6 +49,7 @@ class Fittings:
     shelf: Shelf
     commit_every_s: float = 0.0
     board_every_s: float = 0.0
+    tidy_every_s: float = 3600.0
     keep: timedelta = timedelta(days=30)
     web: Callable[[], WebServer] | None = None
     web_started: Callable[[str], None] = print
@@ -60,6 +61,7 @@ def recipes(setting: Setting, house: House, fittings: Fittings) -> tuple[Recipe,
         open_writer=fittings.open_writer,
         shelf=fittings.shelf,
         commit_every_s=fittings.commit_every_s,
+        tidy_every_s=fittings.tidy_every_s,
         keep=fittings.keep,
     )
     watching = MonitorPlan(

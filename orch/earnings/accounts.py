@@ -34,6 +34,7 @@ class Account:
     levels: dict[Evidence, Level] = field(default_factory=dict)
     entries: int = 0
     accrual: Accrual | None = None
+    settled: bool = False
     seen_until: datetime | None = None
     last_end: datetime | None = None
 

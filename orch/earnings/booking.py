@@ -64,6 +64,7 @@ class Booking:
         if self._quote is not None:
             self._price_what_had_no_price()
         account.accrual = accrual
+        account.settled = not account.has_unpriced()
         account.seen_until = accrual.as_of
         return self._out
 

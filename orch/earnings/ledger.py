@@ -117,10 +117,11 @@ class Ledger:
         entries: list[Entry] = []
         for accrual in reading.accruals:
             account = self._accounts.by_stream.get((reading.node, accrual.stream, accrual.kind))
-            if account is not None and account.accrual is accrual and not account.has_unpriced():
+            if account is not None and account.settled and account.accrual == accrual:
                 continue
             quote = quote_for(accrual.unit, price_of, now)
-            entries.extend(Booking(self._accounts, reading, accrual, quote, now).entries())
+            booking = Booking(self._accounts, reading, accrual, quote, now)
+            entries.extend(booking.entries())
         return tuple(entries)
 
     def forget_hours_before(self, now: datetime) -> None:

@@ -88,6 +88,7 @@ def decide(
     now: datetime,
     last_move_at: datetime | None = None,
     previous_prices: Mapping[str, Decimal] | None = None,
+    seen: Study | None = None,
 ) -> tuple[Decision, Plan | None]:
     """Decide once, also to do nothing.
 
@@ -106,12 +107,13 @@ def decide(
         now: The clock's now.
         last_move_at: When the last move ended.
         previous_prices: USD per token at the last decision.
+        seen: A study of this very snapshot under these guards, when there is one already.
 
     Returns:
         The decision, and the best plan found.
     """
     rates = {state.name: state.rate for state in snapshot.nodes}
-    seen = study(snapshot, guards, settings, solvers, previous_prices=previous_prices)
+    seen = seen or study(snapshot, guards, settings, solvers, previous_prices=previous_prices)
     draft = make_plan(
         seen.problem,
         seen.answer,
