@@ -32,7 +32,7 @@ FIGURES = (
 )
 
 SAMPLES = f"""
-INSERT OR REPLACE INTO samples_hourly BY NAME
+INSERT INTO samples_hourly BY NAME
 SELECT * EXCLUDE (online, degraded, unknown, offline), online AS online_ticks, unknown AS unknown_ticks,
        CASE WHEN offline >= greatest(online, degraded, unknown) THEN 'offline'
             WHEN unknown >= greatest(online, degraded) THEN 'unknown'
@@ -51,7 +51,7 @@ FROM (
 """  # noqa: S608 - nothing from outside is in it
 
 TICKS = """
-INSERT OR REPLACE INTO ticks_hourly BY NAME
+INSERT INTO ticks_hourly BY NAME
 SELECT date_trunc('hour', taken_at) AS taken_at, host,
        count_if(health = 'online') AS online, count_if(health = 'degraded') AS degraded,
        count_if(health = 'unknown') AS unknown, count_if(health = 'offline') AS offline
