@@ -1,0 +1,111 @@
+"""The few shapes of Ethereum's ABI that an operator's contracts answer with. Every offset is checked.
+
+Source: the Solidity contract ABI specification; words are 32 bytes, lists are an offset to a length and items.
+"""
+
+from __future__ import annotations
+
+from orch.errors import ShapeError
+
+WORD = 32
+MOST_ITEMS = 1000
+"""More sponsorships than any operator could serve."""
+
+_ADDRESS_BITS = 160
+
+
+def call_data(selector: str, *arguments: str) -> str:
+    """A call: the selector, then addresses padded to whole words."""
+    return selector + "".join(argument.lower().removeprefix("0x").rjust(2 * WORD, "0") for argument in arguments)
+
+
+def to_bytes(text: str, what: str) -> bytes:
+    """`0x..` as bytes.
+
+    Raises:
+        ShapeError: Not an even number of hexadecimal digits after 0x.
+    """
+    if not text.startswith("0x"):
+        raise ShapeError(f"{what}: {text[:40]!r} does not begin with 0x")
+    try:
+        return bytes.fromhex(text[2:])
+    except ValueError as error:
+        raise ShapeError(f"{what}: {text[:40]!r} is not hexadecimal") from error
+
+
+def quantity(text: str, what: str, *, bits: int = 64) -> int:
+    """A JSON-RPC quantity: 0x and hexadecimal digits, at most so many bits.
+
+    Raises:
+        ShapeError: It is not.
+    """
+    digits = text[2:]
+    if not text.startswith("0x") or not digits or len(digits) > bits // 4:
+        raise ShapeError(f"{what}: {text[:40]!r} is not a quantity")
+    if not all(digit in "0123456789abcdefABCDEF" for digit in digits):
+        raise ShapeError(f"{what}: {text[:40]!r} is not a quantity")
+    return int(digits, 16)
+
+
+def word(data: bytes, position: int, what: str) -> int:
+    """The unsigned number in the word at a byte position.
+
+    Raises:
+        ShapeError: The data ends before it.
+    """
+    if position < 0 or position + WORD > len(data):
+        raise ShapeError(f"{what}: the data ends at byte {len(data)}, a word at {position} is missing")
+    return int.from_bytes(data[position : position + WORD], "big")
+
+
+def one_word(data: bytes, what: str) -> int:
+    """The only word of an answer.
+
+    Raises:
+        ShapeError: Not exactly one word; an empty answer means that there is no such contract.
+    """
+    if not data:
+        raise ShapeError(f"{what}: an empty answer, there is no such contract on this chain")
+    if len(data) != WORD:
+        raise ShapeError(f"{what}: {len(data)} bytes where one word is expected")
+    return word(data, 0, what)
+
+
+def address(number: int, what: str) -> str:
+    """A word as an address in lower case.
+
+    Raises:
+        ShapeError: More than twenty bytes.
+    """
+    if number >> _ADDRESS_BITS:
+        raise ShapeError(f"{what}: {number:#x} is not an address")
+    return f"0x{number:040x}"
+
+
+def words(data: bytes, offset: int, what: str) -> tuple[int, ...]:
+    """The list whose length stands at a byte offset.
+
+    Raises:
+        ShapeError: It reaches beyond the data, or is longer than can be.
+    """
+    if offset % WORD:
+        raise ShapeError(f"{what}: a list at byte {offset}, which is no word's begin")
+    count = word(data, offset, what)
+    if count > MOST_ITEMS:
+        raise ShapeError(f"{what}: a list of {count} items")
+    return tuple(word(data, offset + WORD * (place + 1), what) for place in range(count))
+
+
+def addresses_numbers_number(data: bytes, what: str) -> tuple[tuple[str, ...], tuple[int, ...], int]:
+    """`(address[], uint256[], uint256)`, both lists of one length.
+
+    Raises:
+        ShapeError: It is not that.
+    """
+    if not data:
+        raise ShapeError(f"{what}: an empty answer, there is no such contract on this chain")
+    first = words(data, word(data, 0, what), what)
+    second = words(data, word(data, WORD, what), what)
+    if len(first) != len(second):
+        raise ShapeError(f"{what}: {len(first)} addresses and {len(second)} amounts")
+    return tuple(address(number, what) for number in first), second, word(data, 2 * WORD, what)

@@ -1,0 +1,135 @@
+"""What is known of one Streamr operator: the facts kept between answers, all immutable.
+
+Amounts are whole wei (1e-18 DATA), times aware UTC and always those of blocks. Source of the fields: Polygon's
+JSON-RPC for the operator's contracts, and the node's optional `/info`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal, TypeAlias
+
+import msgspec
+
+from orch.model.base import Value
+from orch.model.money import Accrual
+from orch.model.wire import NoReply, Secret
+from orch.protocols.base import Context
+
+Address: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^0x[0-9a-fA-F]{40}$")]
+
+
+class StreamrOptions(Value):
+    """What `[nodes.X]` may hold for a Streamr node.
+
+    `rpc_url` is a JSON-RPC endpoint of the chain `chain_id`, `operator` the Operator contract; `info_url` the
+    node's own HTTP address where its `info` plugin is on, with `info_key` if it wants one. History is read
+    `history_days` back in ranges of `log_chunk_blocks`; `block_s` is about how far blocks are apart.
+    """
+
+    rpc_url: Annotated[str, msgspec.Meta(pattern=r"^https?://[^/\s]+")]
+    operator: Address
+    info_url: Annotated[str, msgspec.Meta(pattern=r"^https?://[^/\s]+")] | None = None
+    info_key: Secret | None = None
+    history_days: Annotated[float, msgspec.Meta(ge=0, le=400)] = 30.0
+    log_chunk_blocks: Annotated[int, msgspec.Meta(ge=1)] = 10_000
+    block_s: Annotated[float, msgspec.Meta(gt=0)] = 2.0
+    chain_id: int = 137
+    data_token: Address = "0x3a9A81d576d83FF21f26f325066054540720fC34"  # noqa: S105 - a public contract address
+
+
+class Block(Value):
+    """A block of the chain; `seen_at` is when it was the newest."""
+
+    number: int
+    mined_at: datetime
+    seen_at: datetime
+
+
+class Earnings(Value):
+    """What the sponsorships owed at a block; `most` is what may stay uncollected."""
+
+    block: Block
+    sponsorships: tuple[str, ...]
+    outstanding: tuple[int, ...]
+    most: int
+
+    @property
+    def total(self) -> int:
+        """All that is owed."""
+        return sum(self.outstanding)
+
+
+EventKind: TypeAlias = Literal["profit", "loss", "slash"]
+
+
+class Event(Value):
+    """One event of the operator contract. `mined_at` is None where the log does not tell it."""
+
+    block: int
+    index: int
+    kind: EventKind
+    amount: int
+    transaction: str
+    mined_at: datetime | None
+
+
+class Scan(Value):
+    """Which blocks' events are known: `low` to `high`, both included; history is wanted down to `floor`.
+
+    `chunk` blocks are asked for at once; it grows until the RPC refuses a range (`refused`).
+    """
+
+    low: int
+    high: int
+    floor: int
+    chunk: int
+    refused: bool = False
+
+
+class Carry(Value):
+    """What a withdrawal left behind: wei earned since a time and still owed after the withdrawal at `block`."""
+
+    block: int
+    amount: int
+    since: datetime
+
+
+class Info(Value):
+    """The node as it sees itself."""
+
+    node_id: str
+    reachable: bool
+    connections: int
+    neighbours: int
+    stream_parts: int
+    lonely_parts: int
+    seen_at: datetime
+
+
+class StreamrMemory(Value):
+    """Everything known of one operator. The dictionaries are replaced, never changed.
+
+    `words` holds the results of the simple getters by endpoint key; `times` block times that were asked for;
+    `stated` the accruals of the last block for which earnings and events are both known.
+    """
+
+    options: StreamrOptions
+    context: Context
+    emulated: bool = False
+    last_seen_at: datetime | None = None
+    block: Block | None = None
+    earnings: Earnings | None = None
+    scan: Scan | None = None
+    events: tuple[Event, ...] = ()
+    times: dict[int, datetime] = msgspec.field(default_factory=dict)
+    carry: Carry | None = None
+    stated: tuple[Accrual, ...] = ()
+    words: dict[str, int] = msgspec.field(default_factory=dict)
+    info: Info | None = None
+    failures: dict[str, NoReply] = msgspec.field(default_factory=dict)
+
+    @property
+    def operator(self) -> str:
+        """The operator's address in lower case."""
+        return self.options.operator.lower()

@@ -1,0 +1,234 @@
+"""From blocks and events to accruals: one stream per collection of earnings, exact to the wei.
+
+What the sponsorships owe (outstanding) grows until somebody withdraws it; a withdrawal emits Profit and what
+was outstanding is realised. Both are taken at one block, so that nothing is lost or counted twice between
+them. A stream is what accrues from one withdrawal to the next and is named after the block of the withdrawal
+that began it: `<operator>:<block>`. That name and amount do not depend on how much history was read, so a
+restart, whose history begins later, states the same figures again.
+
+A withdrawal with no other within `GAP_DAYS` before it names its stream itself: `<operator>:until-<block>`;
+while one that long has not come, what is owed stands under `<operator>:open`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Context, Decimal
+from itertools import chain, groupby
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from orch.model.base import Value
+from orch.model.money import Accrual, Amounts, TrailPoint
+from orch.protocols.streamr_memory import Carry, StreamrMemory
+from orch.protocols.streamr_scan import GAP_DAYS, gap_blocks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from orch.protocols.streamr_memory import Earnings, Event
+
+UNIT = "DATA"
+_EXACT = Context(prec=200)
+_GAP = timedelta(days=GAP_DAYS)
+
+
+class Withdrawal(Value):
+    """All profit of one block: gross wei, fee and cut included. `mined_at` may not be known yet."""
+
+    block: int
+    mined_at: datetime | None
+    amount: int
+    transaction: str
+
+
+def to_data(wei: int) -> Decimal:
+    """Wei as DATA, without rounding."""
+    return Decimal(wei).scaleb(-18, _EXACT)
+
+
+def to_wei(data: Decimal) -> int:
+    """DATA as wei."""
+    return int(data.scaleb(18, _EXACT))
+
+
+def without_time(memory: StreamrMemory) -> tuple[int, ...]:
+    """Blocks of events whose time is not known, newest first."""
+    unknown = {event.block for event in memory.events if _time_of(memory, event) is None}
+    return tuple(sorted(unknown, reverse=True))
+
+
+def withdrawals(memory: StreamrMemory, until: int) -> list[Withdrawal]:
+    """The withdrawals up to a block, oldest first."""
+    profits = (event for event in memory.events if event.kind == "profit" and event.block <= until)
+    found = []
+    for block, group in groupby(profits, key=lambda event: event.block):
+        events = list(group)
+        found.append(
+            Withdrawal(
+                block=block,
+                mined_at=_time_of(memory, events[0]),
+                amount=sum(event.amount for event in events),
+                transaction=events[0].transaction,
+            )
+        )
+    return found
+
+
+def penalties(memory: StreamrMemory, until: int) -> list[tuple[int, datetime | None, int]]:
+    """Block, time and wei of what was lost up to a block.
+
+    A slashing and the loss it causes are two events about the same money, so the larger one counts.
+    """
+    lost = (event for event in memory.events if event.kind != "profit" and event.block <= until)
+    found = []
+    for block, group in groupby(lost, key=lambda event: event.block):
+        events = list(group)
+        sums = [sum(event.amount for event in events if event.kind == kind) for kind in ("loss", "slash")]
+        found.append((block, _time_of(memory, events[0]), max(sums)))
+    return found
+
+
+def restate(memory: StreamrMemory) -> StreamrMemory:
+    """The memory with its accruals at the earnings' block, if all events up to that block are known."""
+    earnings, scan = memory.earnings, memory.scan
+    if earnings is None or scan is None or not scan.low <= earnings.block.number <= scan.high:
+        return memory
+    taken = withdrawals(memory, earnings.block.number)
+    memory = replace(memory, carry=_carried(memory, taken))
+    fresh = chain(
+        _collections(memory, taken),
+        _outstanding(memory, earnings, taken),
+        _lost(memory, earnings.block.number),
+    )
+    before = {accrual.stream: accrual for accrual in memory.stated}
+    by_stream = {new.stream: new for new in fresh}
+    stated = tuple(old if (old := before.get(name)) == new and old else new for name, new in by_stream.items())
+    return replace(memory, stated=stated)
+
+
+def _collections(memory: StreamrMemory, taken: list[Withdrawal]) -> Iterable[Accrual]:
+    """The collections that ended, each with the withdrawal that ended it."""
+    gap = gap_blocks(memory.options)
+    low = memory.scan.low if memory.scan is not None else 0
+    for before, last in zip((None, *taken), taken, strict=False):
+        if last.mined_at is None:
+            continue
+        if before is not None and last.block - before.block <= gap:
+            if before.mined_at is not None:
+                yield _settled(memory, str(before.block), before.mined_at, last)
+        elif last.block - gap >= low or low == 0:
+            began_at = _began(last.mined_at, last.amount, taken)
+            yield _settled(memory, f"until-{last.block}", began_at, last)
+            yield _nothing(memory, "open", last.mined_at)
+
+
+def _outstanding(memory: StreamrMemory, earnings: Earnings, taken: list[Withdrawal]) -> Iterable[Accrual]:
+    """What is owed at the earnings' block."""
+    scan, block = memory.scan, earnings.block
+    gap = gap_blocks(memory.options)
+    last = taken[-1] if taken else None
+    if last is not None and block.number - last.block <= gap:
+        if last.mined_at is None:
+            return
+        carry = memory.carry if memory.carry is not None and memory.carry.block == last.block else None
+        trail = () if carry is None else (TrailPoint(reached_at=last.mined_at, total=to_data(carry.amount)),)
+        began_at = last.mined_at if carry is None else carry.since
+        yield _owed(memory, str(last.block), began_at, earnings, trail)
+    elif scan is not None and (block.number - gap >= scan.low or scan.low == 0):
+        if last is not None:
+            yield _nothing(memory, str(last.block), block.mined_at)
+        began_at = max((_began(block.mined_at, earnings.total, taken), *_first_joined(memory)))
+        yield _owed(memory, "open", min(began_at, block.mined_at), earnings, ())
+
+
+def _lost(memory: StreamrMemory, until: int) -> Iterable[Accrual]:
+    for block, mined_at, amount in penalties(memory, until):
+        if mined_at is not None and amount:
+            yield Accrual(
+                stream=f"{memory.operator}:penalty:{block}",
+                unit=UNIT,
+                amounts=Amounts(settled=to_data(amount)),
+                period_start=mined_at,
+                period_end=mined_at,
+                as_of=mined_at,
+                kind="penalty",
+                reference=memory.operator,
+                final=True,
+            )
+
+
+def _settled(memory: StreamrMemory, name: str, began_at: datetime, last: Withdrawal) -> Accrual:
+    ended_at = last.mined_at or began_at
+    return Accrual(
+        stream=f"{memory.operator}:{name}",
+        unit=UNIT,
+        amounts=Amounts(settled=to_data(last.amount)),
+        period_start=began_at,
+        period_end=ended_at,
+        as_of=ended_at,
+        reference=f"{memory.operator} {last.transaction}",
+        final=True,
+    )
+
+
+def _owed(
+    memory: StreamrMemory, name: str, began_at: datetime, earnings: Earnings, trail: tuple[TrailPoint, ...]
+) -> Accrual:
+    return Accrual(
+        stream=f"{memory.operator}:{name}",
+        unit=UNIT,
+        amounts=Amounts(accrued=to_data(earnings.total)),
+        period_start=began_at,
+        as_of=earnings.block.mined_at,
+        reference=f"{memory.operator} block {earnings.block.number}",
+        trail=trail,
+    )
+
+
+def _nothing(memory: StreamrMemory, name: str, as_of: datetime) -> Accrual:
+    """A stream under which nothing is owed any more: it goes on under another name."""
+    return Accrual(
+        stream=f"{memory.operator}:{name}",
+        unit=UNIT,
+        amounts=Amounts(),
+        period_start=as_of,
+        as_of=as_of,
+        reference=memory.operator,
+    )
+
+
+def _began(until: datetime, amount: int, taken: list[Withdrawal]) -> datetime:
+    """When a collection probably began whose first withdrawal is not known: at the pace of the others."""
+    times = [each.mined_at for each in taken if each.mined_at is not None]
+    seconds = (times[-1] - times[0]).total_seconds() if times else 0.0
+    later = sum(each.amount for each in taken[1:])
+    if seconds <= 0 or later <= 0:
+        return until - _GAP
+    return until - min(_GAP, timedelta(seconds=min(seconds * (amount / later), _GAP.total_seconds())))
+
+
+def _first_joined(memory: StreamrMemory) -> tuple[datetime, ...]:
+    """When the operator joined the first of its sponsorships, if that is known."""
+    joined = [value for key, value in memory.words.items() if key.startswith("joined/") and value]
+    if not joined or memory.earnings is None:
+        return ()
+    mined_at = memory.earnings.block.mined_at
+    return (mined_at - timedelta(seconds=max(0.0, mined_at.timestamp() - min(joined))),)
+
+
+def _carried(memory: StreamrMemory, taken: list[Withdrawal]) -> Carry | None:
+    """What the newest withdrawal left behind, when it was smaller than what was owed just before."""
+    last = taken[-1] if taken else None
+    if last is None or (memory.carry is not None and memory.carry.block == last.block):
+        return memory.carry
+    owed = next((each for each in memory.stated if each.period_end is None and each.amounts.accrued), None)
+    if owed is None or owed.as_of >= (last.mined_at or owed.as_of):
+        return memory.carry
+    left = to_wei(owed.amounts.accrued) - last.amount
+    return Carry(block=last.block, amount=left, since=owed.period_start) if left > 0 else memory.carry
+
+
+def _time_of(memory: StreamrMemory, event: Event) -> datetime | None:
+    return event.mined_at or memory.times.get(event.block)
