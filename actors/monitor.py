@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, assert_never
 
 import msgspec
+from msgspec.structs import replace
 
 from actors.base import Actor, House
 from orch.alerts.engine import Tracked, advance
@@ -140,11 +141,11 @@ class Monitor(Actor):
             self._plan.costs,
         )
 
-    def _publish(self, snapshot: Snapshot) -> None:
+    def _publish(self, snapshot: Snapshot, *, at_once: bool = False) -> None:
         now = snapshot.taken_at.timestamp()
         hour = int(now) // 3600
         turned = hour != self._state.hour
-        if not turned and now - self._state.board_at < self._plan.board_every_s:
+        if not (turned or at_once) and now - self._state.board_at < self._plan.board_every_s:
             return
         self._state.hour, self._state.board_at = hour, now
         board = self.get_dashboard_metrics(snapshot)
@@ -172,3 +173,8 @@ class Monitor(Actor):
         now = self.house.clock.now()
         self._state.troubles.append(ActorTrouble(name=name, error=error, given_up=given_up, happened_at=now))
         del self._state.troubles[:-KEPT_TROUBLES]
+        if given_up and self._state.snapshot is not None:
+            # Without that actor there may never be another snapshot to say it with.
+            last = replace(self._state.snapshot, taken_at=now)
+            self.check_alerts(last)
+            self._publish(last, at_once=True)

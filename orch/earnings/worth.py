@@ -34,9 +34,10 @@ UNSEEN = (3.0, 6.0, 12.0)
 
 FILL_DOUBT = (0.5, 1.0, 1.5)
 LATER = 0.01
-"""Room that fills only after the horizon keeps a hundredth of its worth: it saves a later move."""
+"""Room beyond what fills within the horizon keeps a hundredth of its worth: it saves a later move, and a full
+disk cannot show how much more it would fill."""
 
-LATER_H = 60 * 24.0
+ANY_ROOM = 1e6
 
 
 class Demand:
@@ -146,11 +147,8 @@ def _stock(
         filled = 1.0 - (index + 0.5) / STOCK_PIECES
         low, mean, high = (worth * min(1.0, filled * doubt) for doubt in FILL_DOUBT)
         activities.append(Activity(takes=takes, width=piece, usd_per_hour=mean, low=low, high=high))
-    later = max(0.0, fill * (LATER_H - horizon_h))
-    if later:
-        activities.append(
-            Activity(takes=takes, width=later, usd_per_hour=worth * LATER, low=0.0, high=worth * LATER)
-        )
+    kept = worth * LATER
+    activities.append(Activity(takes=takes, width=ANY_ROOM, usd_per_hour=kept, low=0.0, high=kept))
     room = max(0.0, (allocation.get(stock) or 0.0) - used)
     at_margin = worth * max(0.0, 1.0 - room / (fill * horizon_h))
     return Worth(
