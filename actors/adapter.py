@@ -46,11 +46,6 @@ REPORT_EVERY_S = 60.0
 TASK = "lever task "
 
 
-def adapter_name(node: str) -> str:
-    """The address of a node's adapter."""
-    return f"adapter:{node}"
-
-
 @dataclass(frozen=True)
 class NodePlan:
     """What an adapter is told of its node."""

@@ -28,6 +28,11 @@ MONITOR: Final = "monitor"
 log = logging.getLogger(__name__)
 
 
+def adapter_name(node: str) -> str:
+    """The address of a node's adapter."""
+    return f"adapter:{node}"
+
+
 class HandlerExitedError(Exception):
     """A handler tried to end the whole process (`SystemExit` and its kind); `__cause__` is the attempt."""
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from msgspec.structs import replace
 
-from actors.adapter import adapter_name
-from actors.base import Actor, House
+from actors.base import Actor, House, adapter_name
 from orch.earnings.ledger import Ledger
 from orch.earnings.prices import STALE_AFTER_S, UNKNOWN_AFTER_S, price_now
 from orch.messages import (

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from actors.adapter import Adapter, adapter_name
+from actors.adapter import Adapter
+from actors.base import adapter_name
 from actors.coordinator import Coordinator
 from actors.gateway import Gateway
 from actors.monitor import Monitor, MonitorPlan
