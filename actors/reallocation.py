@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
 
 from msgspec.structs import replace
 
-from actors.base import MONITOR, Actor, House
+from actors.base import MONITOR, Actor, House, adapter_name
 from orch.errors import EngineError, JournalError
 from orch.messages import (
     AllocationApplied,
@@ -250,7 +250,7 @@ class Reallocation(Actor):
 
     def _tell_node(self, effect: TellNode) -> None:
         message = effect.message
-        if self.tell(f"adapter:{effect.node}", message):
+        if self.tell(adapter_name(effect.node), message):
             return
         self.tell(
             self.name,
