@@ -180,6 +180,27 @@ def test_another_identity_is_another_node(told):
     assert reading(memory).allocation.cpu_cores == 4.0
 
 
+RECORDED = ("me", "net", "offers", "agreements", "pays", "invoices")
+
+
+def test_the_answers_of_a_genuine_daemon_are_read_to_the_last_decimal(told):
+    then = datetime(2026, 11, 22, 12, tzinfo=UTC)
+    memory = told(*(f"recorded_{each}" for each in RECORDED), "recorded_agreement", now=then)
+    now = reading(memory, then)
+    mine = [accrual.amounts for accrual in now.accruals if accrual.unit == "GLM"]
+    assert len(mine) == 7
+    assert sum((each.settled for each in mine), Decimal(0)) == Decimal("0.070694444444444445")
+    assert sum((each.total for each in mine), Decimal(0)) == Decimal("123456789.302817900123456792")
+    assert (now.health, now.allocation.cpu_cores) == ("offline", 3.0)
+
+
+@pytest.mark.parametrize(
+    ("situation", "code"), [("recorded_401_missing_me", {"app_key_refused"}), ("recorded_400_pays", set())]
+)
+def test_the_refusals_of_a_genuine_daemon(told, situation, code):
+    assert {finding.code for finding in reading(told(situation)).findings} == code
+
+
 # -- what is asked ---------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,193 @@
+"""The protocol against a genuine yagna: its totals are the seeded ones to the last decimal."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+import requests
+from yagna_seed import Deal
+
+from orch.model.wire import FileRead, NoReply, Reply, Secret
+from orch.protocols.base import Context
+from orch.protocols.golem import PROTOCOL
+from orch.protocols.golem_memory import GolemOptions
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+def ago(hours: float) -> datetime:
+    return NOW - timedelta(hours=hours)
+
+
+DEALS = (
+    Deal(
+        "settled",
+        "0.017361111111111112",
+        "0.017361111111111112",
+        "0.017361111111111112",
+        ago(50),
+        "SETTLED",
+        ago(49),
+    ),
+    Deal("accepted", "0.1", "0.1", "0.033333333333333333", ago(20), "ACCEPTED", ago(18.5)),
+    Deal("rejected", "0.07", "0.05", "0.02", ago(15), "REJECTED", ago(14)),
+    Deal("issued", "0.040000000000000001", "0.039999999999999999", "0", ago(10), "ISSUED", ago(9)),
+    Deal("running", "0.002", "0.0015", "0", ago(0.5)),
+    Deal("one wei", "0.000000000000000001", "0", "0", ago(0.4)),
+    Deal("large", "123456789.123456789012345678", "123456789.123456789012345678", "0", ago(0.3)),
+    Deal("bought", "5", "5", "5", ago(3), "SETTLED", ago(2), role="R"),
+    Deal("testnet", "7", "7", "7", ago(2), "SETTLED", ago(1), platform="erc20-hoodi-tglm"),
+)
+
+
+def ask(yagna, memory, key, request):
+    """What the transport would do, plainly."""
+    headers = dict(request.headers) | {name: secret.value for name, secret in request.secret_headers}
+    answer = requests.request(request.method, request.url, headers=headers, timeout=request.deadline_s)
+    if answer.status_code >= 400:
+        failure = NoReply(
+            reason="unauthorised" if answer.status_code == 401 else "http_status",
+            sentence=answer.text,
+            retryable=False,
+            failed_at=NOW,
+            elapsed_s=0.0,
+            status=answer.status_code,
+            body=answer.content,
+        )
+        return PROTOCOL.failed(memory, key, failure, NOW)
+    reply = Reply(
+        status=answer.status_code,
+        headers=tuple(answer.headers.items()),
+        body=answer.content,
+        received_at=NOW,
+        elapsed_s=answer.elapsed.total_seconds(),
+    )
+    return PROTOCOL.absorb(memory, key, reply, NOW)
+
+
+def ask_everything(yagna, memory):
+    """All endpoints that need no file, until nothing new is to be asked."""
+    done = set()
+    while new := [
+        endpoint
+        for endpoint in PROTOCOL.endpoints(memory, NOW)
+        if endpoint.key not in done and not isinstance(endpoint.request, FileRead)
+    ]:
+        for endpoint in new:
+            done.add(endpoint.key)
+            memory = ask(yagna, memory, endpoint.key, endpoint.request)
+    return memory
+
+
+def begin(yagna, app_key=None):
+    options = GolemOptions(url=yagna.base_url, app_key=Secret(value=app_key or yagna.app_key))
+    return PROTOCOL.begin(options, Context(node="compute", host="here"))
+
+
+@pytest.fixture(scope="module")
+def seeded(genuine_yagna):
+    genuine_yagna.seed(DEALS)
+    return genuine_yagna
+
+
+def sums(reading):
+    mine = [accrual for accrual in reading.accruals if accrual.unit == "GLM"]
+    return tuple(
+        sum((getattr(accrual.amounts, evidence) for accrual in mine), Decimal(0))
+        for evidence in ("settled", "accrued", "estimated")
+    )
+
+
+def test_totals_are_the_seeded_ones_to_the_last_decimal(seeded):
+    reading = PROTOCOL.reading(ask_everything(seeded, begin(seeded)), NOW)
+    expected = seeded.expected()
+    settled, accrued, estimated = sums(reading)
+    rejected = next(deal for deal in DEALS if deal.status == "REJECTED")
+    assert settled == expected.paid
+    assert settled + accrued == expected.accepted - (Decimal(rejected.accepted) - Decimal(rejected.paid))
+    assert settled + accrued + estimated == expected.due - expected.written_off
+
+
+def test_each_agreement_is_stated_as_it_was_seeded(seeded):
+    reading = PROTOCOL.reading(ask_everything(seeded, begin(seeded)), NOW)
+    stated = {accrual.stream: accrual for accrual in reading.accruals}
+    mine = [deal for deal in DEALS if deal.role == "P"]
+    assert set(stated) == {deal.agreement_id for deal in mine}
+    for deal in mine:
+        accrual = stated[deal.agreement_id]
+        assert accrual.period_start == deal.created_at
+        assert accrual.period_end == deal.invoiced_at
+        assert accrual.final is (deal.status in ("SETTLED", "REJECTED"))
+
+
+def test_money_that_comes_later_is_seen(seeded):
+    memory = ask_everything(seeded, begin(seeded))
+    issued = next(deal for deal in seeded.seeded if deal.name == "issued")
+    changed = seeded.change(issued, status="SETTLED", accepted=issued.due, paid=issued.due)
+    try:
+        memory = ask_everything(seeded, memory)
+        accrual = next(
+            each for each in PROTOCOL.reading(memory, NOW).accruals if each.stream == issued.agreement_id
+        )
+        assert accrual.amounts.settled == Decimal(issued.due)
+        assert accrual.final
+    finally:
+        seeded.change(changed, status=issued.status, accepted=issued.accepted, paid=issued.paid)
+
+
+def test_a_daemon_without_network_is_offline_and_tells_its_money(seeded):
+    reading = PROTOCOL.reading(ask_everything(seeded, begin(seeded)), NOW)
+    assert reading.health == "offline"
+    assert "no relay session" in reading.health_reason
+    assert reading.accruals
+    assert not reading.emulated
+
+
+def test_an_unknown_agreement_is_null_and_keeps_what_was_known(seeded):
+    memory = ask_everything(seeded, begin(seeded))
+    answer = seeded.get(f"/payment-api/v1/payAgreements/{'0' * 64}")
+    assert (answer.status_code, answer.json()) == (200, None)
+    known = next(iter(memory.pays))
+    reply = Reply(
+        status=200,
+        headers=tuple(answer.headers.items()),
+        body=answer.content,
+        received_at=NOW,
+        elapsed_s=0.0,
+    )
+    assert PROTOCOL.absorb(memory, f"agreement/{known}", reply, NOW).pays[known].gone
+
+
+def test_a_wrong_key_is_refused_in_plain_text(seeded):
+    memory = ask_everything(seeded, begin(seeded, app_key="wrong"))
+    reading = PROTOCOL.reading(memory, NOW)
+    assert reading.health == "degraded"
+    assert {finding.code for finding in reading.findings} == {"app_key_refused"}
+
+
+def test_what_the_provider_publishes_is_read_as_its_offer(seeded):
+    """The agent's part is played by the test: it publishes an offer as ya-provider would."""
+    properties = {
+        "golem.runtime.name": "vm",
+        "golem.inf.cpu.threads": 3,
+        "golem.inf.mem.gib": 5.0,
+        "golem.inf.storage.gib": 20.0,
+        "golem.com.usage.vector": ["golem.usage.cpu_sec", "golem.usage.duration_sec"],
+        "golem.com.pricing.model.linear.coeffs": [0.025 / 3600, 0.005 / 3600, 0.0],
+        "golem.com.payment.platform.erc20-polygon-glm.address": seeded.identity,
+    }
+    url = f"{seeded.base_url}/market-api/v1/offers"
+    headers = {"Authorization": f"Bearer {seeded.app_key}"}
+    body = {"properties": properties, "constraints": "(golem.node.debug.subnet=public)"}
+    published = requests.post(url, headers=headers, json=body, timeout=20)
+    assert published.status_code == 201, published.text
+    try:
+        reading = PROTOCOL.reading(ask_everything(seeded, begin(seeded)), NOW)
+    finally:
+        requests.delete(f"{url}/{published.json()}", headers=headers, timeout=20)
+    assert reading.allocation.cpu_cores == 3.0
+    assert reading.outlooks[0].per_unit_hour == pytest.approx(0.025)
