@@ -1,7 +1,7 @@
 """The KPIs of the board, over the last 24 hours of the engine's own observation.
 
 Uptime is the share of ticks at which every node answered (online or degraded); ticks at which some node's
-health was unknown are left out of it and counted apart.
+health was unknown are left out of it and counted apart. Reallocations per day are those settled in the window.
 """
 
 from __future__ import annotations
@@ -54,7 +54,6 @@ class Mended(Value):
 class Tally(Value):
     """What KPIs need to remember."""
 
-    started_at: datetime | None = None
     hours: tuple[HourTally, ...] = ()
     outages: tuple[Outage, ...] = ()
     mended: tuple[Mended, ...] = ()
@@ -77,7 +76,6 @@ def observe(tally: Tally, snapshot: Snapshot) -> Tally:
     hours = (*(each for each in tally.hours if hour - WINDOW_H < each.hour < hour), last)
     outages, mended = _outages(tally, snapshot.nodes, now)
     return Tally(
-        started_at=tally.started_at or now,
         hours=hours,
         outages=outages,
         mended=mended,
@@ -94,7 +92,6 @@ def kpis(tally: Tally, snapshot: Snapshot, reallocations: Iterable[Reallocation]
     unknown = sum(each.unknown for each in tally.hours)
     moves = [each for each in reallocations if each.state == "settled"]
     recent = [each for each in moves if now - each.started_at <= timedelta(hours=WINDOW_H)]
-    days = min(WINDOW_H, max(1.0, _hours_since(tally.started_at, now))) / 24.0
     paid = sum(each.verdict == "paid" for each in moves)
     lost = sum(each.verdict == "lost" for each in moves)
     return Kpis(
@@ -102,7 +99,7 @@ def kpis(tally: Tally, snapshot: Snapshot, reallocations: Iterable[Reallocation]
         allocation_efficiency=_efficiency(snapshot, rate.mean if rate is not None else None),
         uptime_pct=100.0 * up / (up + down) if up + down else None,
         uptime_unknown_pct=100.0 * unknown / (up + down + unknown) if up + down + unknown else None,
-        reallocations_per_day=len(recent) / days,
+        reallocations_per_day=float(len(recent)),
         success_rate_pct=100.0 * paid / (paid + lost) if paid + lost else None,
         nodes={node.name: _node_kpis(tally, node) for node in snapshot.nodes},
         cost_effectiveness=_cost_effectiveness(moves),
@@ -156,10 +153,6 @@ def _usual(tally: Tally, snapshot: Snapshot) -> dict[str, float]:
             before = usual.get(node.name, node.rate.mean)
             usual[node.name] = before + (node.rate.mean - before) * weight
     return usual
-
-
-def _hours_since(start: datetime | None, now: datetime) -> float:
-    return 0.0 if start is None else (now - start).total_seconds() / 3600.0
 
 
 def _judged(moves: list[Reallocation]) -> list[tuple[Reallocation, float]]:

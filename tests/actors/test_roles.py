@@ -1,0 +1,441 @@
+"""The thin actors on the stage: what they pass on, what they repeat, what they refuse to be told twice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any
+
+import msgspec
+import pytest
+
+from actors.adapter import Adapter, NodePlan
+from actors.base import Actor
+from actors.coordinator import Coordinator, CoordinatorPlan
+from actors.monitor import Monitor, MonitorPlan
+from actors.pricing import Pricing, PricingPlan
+from actors.recorder import Recorder, RecorderPlan
+from actors.stage import Stage
+from actors.stage_transport import VirtualTransport
+from orch.earnings.costs import RunningCosts
+from orch.errors import LeverError, StoreError
+from orch.levers.base import CostPrior, LeverReading
+from orch.levers.together import FittedLever
+from orch.messages import (
+    ActorRestarted,
+    ApplyAllocation,
+    BooksRestored,
+    FetchPrices,
+    PollAll,
+    PollFailed,
+    PollNode,
+    PricesAccepted,
+    ReadBack,
+    ReadingTaken,
+    RecorderStarted,
+    RecordTick,
+    RestoreBooks,
+    SnapshotPublished,
+    TickRecorded,
+)
+from orch.model.board import EngineView
+from orch.model.books import Books
+from orch.model.money import Accrual, Amounts
+from orch.model.readings import Reading
+from orch.model.resources import Resources
+from orch.model.wire import HttpRequest, NoReply, Reply
+from orch.planning.snapshot import HostProfile, NodeProfile
+from orch.protocols.base import Context, Endpoint
+from orch.store.shelf import Shelf
+from orch.web.backend import BoardSlot
+
+T0 = datetime(2026, 11, 22, tzinfo=UTC)
+
+
+class Listener(Actor):
+    """Notes everything it is told."""
+
+    def ready(self) -> None:
+        self.seen: list[Any] = []
+
+    def handle(self, message: Any) -> object:
+        self.seen.append(message)
+        return None
+
+    def of(self, kind: type) -> list[Any]:
+        return [each for each in self.seen if type(each) is kind]
+
+
+def reply(now: datetime, body: object) -> Reply:
+    return Reply(
+        status=200,
+        headers=(("Content-Type", "application/json"),),
+        body=msgspec.json.encode(body),
+        received_at=now,
+        elapsed_s=0.1,
+    )
+
+
+def refused(now: datetime) -> NoReply:
+    return NoReply(reason="refused", sentence="nobody listens", retryable=True, failed_at=now, elapsed_s=0.0)
+
+
+# -- the adapter -----------------------------------------------------------------------------------------
+
+
+class Plain:
+    """A protocol with one question, whose answer is a number."""
+
+    name, tokens, levers, options = "plain", (), ("fake",), None
+
+    def begin(self, options, context):
+        return ()
+
+    def endpoints(self, memory, now):
+        return (Endpoint(key="n", request=HttpRequest(url="http://node/n"), period_s=60, vital=True),)
+
+    def absorb(self, memory, key, reply, now):
+        from orch.errors import ShapeError
+
+        found = msgspec.json.decode(reply.body)
+        if not isinstance(found, int):
+            raise ShapeError("n: not a number")
+        return (*memory, found)
+
+    def failed(self, memory, key, failure, now):
+        return memory
+
+    def reading(self, memory, now):
+        return Reading(
+            node="a",
+            protocol="plain",
+            taken_at=now,
+            emulated=False,
+            health="online" if memory else "unknown",
+            health_reason="",
+            last_seen_at=now if memory else None,
+            facts=tuple(("n", str(each)) for each in memory),
+        )
+
+
+class FakeLever:
+    """Reads and sets by two questions each, so that two tasks could interleave if they were let."""
+
+    kind, options = "fake", None
+
+    def sets(self, protocol):
+        return ("cpu_cores",)
+
+    def cost(self, protocol):
+        return CostPrior(downtime_s=0, settle_s=0, deadline_s=10)
+
+    def read(self, options):
+        yield HttpRequest(url="http://lever/read1")
+        found = yield HttpRequest(url="http://lever/read2")
+        if isinstance(found, NoReply):
+            raise LeverError("cannot be read")
+        return LeverReading(allocation=Resources(cpu_cores=msgspec.json.decode(found.body)))
+
+    def apply(self, options, goal):
+        yield HttpRequest(url="http://lever/apply1")
+        yield HttpRequest(url=f"http://lever/apply2/{goal.cpu_cores}")
+
+    def describe(self, options, goal):
+        return ""
+
+
+@dataclass
+class Node:
+    """The outside of one adapter: what is asked, in order, and what is answered."""
+
+    answers: dict[str, Any]
+    asked: list[str]
+
+    def __call__(self, request, now, node):
+        path = request.url.removeprefix("http://")
+        self.asked.append(path)
+        found = self.answers.get(path, 4)
+        return (refused(now) if found is None else reply(now, found)), 0.2
+
+
+def adapter_stage(answers: dict[str, Any], *, levers: bool = True):
+    stage, node = Stage(1, T0), Node(answers, [])
+    house = stage.house(VirtualTransport(stage, node))
+    fitted = FittedLever(spec=FakeLever(), options=None, mode="auto", protocol="plain")
+    plan = NodePlan(
+        context=Context(node="a", host="h"), spec=Plain(), options=None, levers=(fitted,) if levers else ()
+    )
+    coordinator, reallocation = Listener("coordinator", house), Listener("reallocation", house)
+    for actor in (coordinator, reallocation, Adapter("adapter:a", house, plan)):
+        stage.add(actor)
+    return stage, node, coordinator, reallocation
+
+
+def poll(stage: Stage) -> None:
+    stage.tell("adapter:a", PollNode(tick=1, due_at=stage.now()))
+
+
+def test_what_a_node_says_is_reported_once_and_again_when_it_changes():
+    stage, node, coordinator, _ = adapter_stage({"node/n": 7}, levers=False)
+    for _ in range(4):
+        poll(stage)
+        stage.run_for(5)
+    readings = [each.reading for each in coordinator.of(ReadingTaken)]
+    assert [each.facts for each in readings] == [(), (("n", "7"),)]
+    assert node.asked == ["node/n"]
+
+
+def test_a_wrong_answer_is_a_failure_and_the_last_figures_stand():
+    stage, node, coordinator, _ = adapter_stage({"node/n": 7}, levers=False)
+    poll(stage)
+    stage.run_for(70)
+    node.answers["node/n"] = "seven"
+    poll(stage)
+    stage.run_for(5)
+    poll(stage)
+    stage.run_for(5)
+    (failed,) = coordinator.of(PollFailed)
+    assert (failed.failure.reason, failed.failure.endpoint) == ("shape", "n")
+    assert coordinator.of(ReadingTaken)[-1].reading.facts == (("n", "7"),)
+
+
+def test_lever_tasks_never_interleave():
+    stage, node, _, reallocation = adapter_stage({"lever/read2": 2.0})
+    stage.tell("adapter:a", ApplyAllocation(reallocation_id="r", token="1", goal=Resources(cpu_cores=6.0)))
+    stage.tell("adapter:a", ReadBack(reallocation_id="r", token="2"))
+    stage.tell("adapter:a", ApplyAllocation(reallocation_id="r", token="3", goal=Resources(cpu_cores=2.0)))
+    stage.run_for(10)
+    pulled = [path for path in node.asked if path.startswith("lever")]
+    assert pulled == [
+        "lever/apply1",
+        "lever/apply2/6.0",
+        "lever/read1",
+        "lever/read2",
+        "lever/apply1",
+        "lever/apply2/2.0",
+    ]
+    assert [(type(each).__name__, each.token) for each in reallocation.seen] == [
+        ("AllocationApplied", "1"),
+        ("AllocationRead", "2"),
+        ("AllocationApplied", "3"),
+    ]
+    assert reallocation.seen[1].allocation.cpu_cores == 2.0
+
+
+def test_a_lever_that_fails_is_a_refusal_with_its_sentence():
+    stage, _, _, reallocation = adapter_stage({"lever/read2": None})
+    stage.tell("adapter:a", ReadBack(reallocation_id="r", token="1"))
+    stage.tell("adapter:a", ApplyAllocation(reallocation_id="r", token="2", goal=Resources(storage_gb=5.0)))
+    stage.run_for(10)
+    assert [each.sentence for each in reallocation.seen] == [
+        "cannot be read",
+        "no lever of this node sets storage_gb",
+    ]
+
+
+# -- the coordinator -------------------------------------------------------------------------------------
+
+
+def coordinator_stage():
+    stage = Stage(1, T0)
+    house = stage.house()
+    plan = CoordinatorPlan(
+        host=HostProfile(
+            host="h", capacity=Resources(cpu_cores=8.0), reserve=Resources(cpu_cores=1.0), horizon_h=24.0
+        ),
+        nodes=(NodeProfile(name="a", protocol="plain"),),
+        tokens=(),
+        costs=RunningCosts(),
+        poll_s=5.0,
+    )
+    recorder, monitor, node = (Listener(name, house) for name in ("recorder", "monitor", "adapter:a"))
+    for actor in (recorder, monitor, node, Coordinator("coordinator", house, plan)):
+        stage.add(actor)
+    stage.drain()
+    return stage, recorder, monitor, node
+
+
+def booked(amount: str, minutes: int) -> ReadingTaken:
+    now = T0 + timedelta(minutes=minutes)
+    accrual = Accrual(
+        stream="s",
+        unit="USD",
+        amounts=Amounts(settled=Decimal(amount)),
+        period_start=T0 - timedelta(days=1),
+        as_of=now,
+    )
+    known = Plain().reading((1,), now)
+    return ReadingTaken(reading=msgspec.structs.replace(known, accruals=(accrual,)))
+
+
+def test_a_snapshot_at_every_tick_whether_or_not_a_node_answered():
+    stage, recorder, monitor, node = coordinator_stage()
+    assert [type(each) for each in recorder.seen] == [RestoreBooks]
+    stage.tell("coordinator", BooksRestored(books=Books()))
+    stage.run_for(20)
+    snapshots = [each.snapshot for each in monitor.of(SnapshotPublished)]
+    assert [each.tick for each in snapshots] == [2, 3, 4, 5]
+    assert [each.due_at for each in snapshots] == [T0 + timedelta(seconds=s) for s in (5, 10, 15, 20)]
+    assert snapshots[0].nodes[0].health == "unknown"
+    assert len(node.of(PollNode)) == 5
+
+
+def test_nothing_is_booked_before_the_books_are_there_and_nothing_is_lost():
+    stage, recorder, _, _ = coordinator_stage()
+    stage.tell("coordinator", booked("5", 0))
+    stage.run_for(4)
+    stage.tell("coordinator", BooksRestored(books=Books(sequence=41)))
+    stage.run_for(6)
+    first = recorder.of(RecordTick)[0]
+    assert first.sequence == 42
+    assert [(each.amount, each.kind) for each in first.entries] == [(Decimal(5), "earned")]
+
+
+def test_what_the_recorder_has_not_acknowledged_is_sent_again():
+    stage, recorder, _, _ = coordinator_stage()
+    stage.tell("coordinator", BooksRestored(books=Books()))
+    stage.run_for(15)
+    assert [each.sequence for each in recorder.of(RecordTick)] == [1, 2, 3]
+    stage.tell("coordinator", TickRecorded(sequence=2))
+    stage.tell("coordinator", RecorderStarted())
+    stage.drain()
+    assert [each.sequence for each in recorder.of(RecordTick)] == [1, 2, 3, 3]
+
+
+def test_the_timer_of_a_predecessor_does_not_double_the_ticks():
+    stage, _, monitor, _ = coordinator_stage()
+    stage.tell("coordinator", BooksRestored(books=Books()))
+    stage.tell("coordinator", PollAll(tick=77, due_at=T0 - timedelta(seconds=3)))
+    stage.run_for(10)
+    assert [each.snapshot.tick for each in monitor.of(SnapshotPublished)] == [2, 3]
+
+
+# -- pricing ---------------------------------------------------------------------------------------------
+
+
+def pricing_stage(answer, **rest):
+    stage = Stage(1, T0)
+    asked: list[datetime] = []
+
+    def answering(request, now, node):
+        asked.append(now)
+        return answer(now), 0.1
+
+    house = stage.house(VirtualTransport(stage, answering))
+    known = {"tokens": ("GLM",), "overrides": {}, "coingecko_url": "http://prices", "refresh_s": 300.0}
+    listener = Listener("coordinator", house)
+    stage.add(listener)
+    stage.add(Pricing("pricing", house, PricingPlan(**(known | rest))))
+    return stage, listener, asked
+
+
+def test_prices_are_fetched_and_told():
+    stage, listener, asked = pricing_stage(
+        lambda now: reply(now, {"golem": {"usd": 0.23, "last_updated_at": now.timestamp()}})
+    )
+    stage.run_for(610)
+    told = listener.of(PricesAccepted)
+    assert len(asked) == len(told) == 3
+    assert (told[-1].prices[0].token, told[-1].prices[0].usd) == ("GLM", Decimal("0.23"))
+
+
+def test_a_source_that_fails_is_asked_less_and_less_often_and_the_last_price_stands():
+    stage, listener, asked = pricing_stage(refused)
+    stage.run_for(3600)
+    gaps = [(b - a).total_seconds() for a, b in pairwise(asked)]
+    assert gaps == pytest.approx([15.1, 30.1, 60.1, 120.1, 240.1, 480.1, 960.1])
+    assert all(each.failures[0].reason == "refused" for each in listener.of(PricesAccepted))
+
+
+def test_pinned_prices_ask_nobody():
+    stage, listener, asked = pricing_stage(refused, overrides={"GLM": Decimal("0.2")})
+    stage.run_for(301)
+    stage.tell("pricing", FetchPrices(due_at=T0))
+    stage.drain()
+    assert asked == []
+    assert [each.prices[0].source for each in listener.of(PricesAccepted)] == ["override", "override"]
+
+
+# -- recorder and monitor --------------------------------------------------------------------------------
+
+
+class SickWriter:
+    """A writer whose first commits fail."""
+
+    def __init__(self, failures: int) -> None:
+        self.failures = failures
+        self.closed = False
+        self.ticks: list[int] = []
+
+    def add_tick(self, snapshot, entries, sequence):
+        self.ticks.append(sequence)
+
+    def add_board(self, taken_at, body, kpis):
+        pass
+
+    def commit(self):
+        if self.failures:
+            self.failures -= 1
+            raise StoreError("disk full")
+        return self.ticks[-1] if self.ticks else None
+
+    def close(self):
+        self.closed = True
+
+
+def test_a_failed_commit_is_told_kept_and_acknowledged_only_when_it_succeeds():
+    stage = Stage(1, T0)
+    house = stage.house()
+    writer, shelf = SickWriter(2), Shelf()
+    coordinator, monitor = Listener("coordinator", house), Listener("monitor", house)
+    recorder = Recorder("recorder", house, RecorderPlan(open_writer=lambda now: writer, shelf=shelf))
+    for actor in (coordinator, monitor, recorder):
+        stage.add(actor)
+    stage.drain()
+    assert [type(each) for each in coordinator.seen] == [RecorderStarted]
+    for sequence in (1, 2, 3):
+        stage.tell("recorder", RecordTick(sequence=sequence, snapshot=snapshot(), entries=()))
+        stage.run_for(5)
+    assert [each.sentence for each in monitor.seen] == ["disk full", "disk full"]
+    assert [each.sequence for each in coordinator.of(TickRecorded)] == [3]
+    stage.dismiss("recorder")
+    assert writer.closed
+    with pytest.raises(StoreError), shelf.reader():
+        pass
+
+
+def snapshot():
+    from orch.model.fleet import Snapshot
+    from orch.model.money import EarnedUsd
+
+    return Snapshot(
+        tick=1,
+        host="h",
+        taken_at=T0,
+        due_at=T0,
+        capacity=Resources(cpu_cores=8.0),
+        reserve=Resources(cpu_cores=1.0),
+        host_used=Resources(),
+        nodes=(),
+        prices=(),
+        earned=EarnedUsd(),
+    )
+
+
+def test_a_part_that_is_given_up_is_on_the_board_without_another_snapshot():
+    stage = Stage(1, T0)
+    slot = BoardSlot()
+    house = stage.house(board=slot)
+    view = EngineView(running=True, pid=1, version="0", mode="auto", kind="real", speed=1.0)
+    stage.add(Monitor("monitor", house, MonitorPlan(engine=view, costs=RunningCosts())))
+    stage.tell("monitor", SnapshotPublished(snapshot=snapshot()))
+    stage.run_for(60)
+    gone = ActorRestarted(name="coordinator", error="boom", restarts=5, given_up=True, happened_at=stage.now())
+    stage.tell("monitor", gone)
+    stage.drain()
+    board = msgspec.json.decode(slot.body())
+    assert [(each["rule"], each["severity"], each["state"]) for each in board["alerts"]] == [
+        ("actor_failed", "page", "firing")
+    ]
