@@ -22,6 +22,6 @@ def test_an_answer_states_its_origin_and_can_be_handed_over(path):
     assert ("body" in held) != ("body_text" in held)
 
 
-@pytest.mark.parametrize("protocol", ["storj", "grass"])
+@pytest.mark.parametrize("protocol", ["golem", "grass", "storj", "streamr"])
 def test_a_protocol_has_at_least_eight_situations(protocol):
     assert sum(path.parent.name == protocol for path in FILES) >= 8
