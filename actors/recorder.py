@@ -60,6 +60,7 @@ class Recorder(Actor):
         self._plan = plan
         self._writer: Writer | None = None
         self._committed_at: datetime | None = None
+        self._commit_told = False
         self._tidy_at: datetime | None = None
 
     def ready(self) -> None:
@@ -76,7 +77,7 @@ class Recorder(Actor):
         match message:
             case RecordTick():
                 writer.add_tick(message.snapshot, message.entries, message.sequence)
-                self._commit_when_due(writer)
+                self._commit_when_due()
             case RecordBoard():
                 writer.add_board(message.taken_at, message.body, message.kpis)
             case DecisionMade():
@@ -92,6 +93,7 @@ class Recorder(Actor):
                 books = restore_books(writer.connection, self.house.clock.now())
                 self.tell(reply_to, BooksRestored(books=books))
             case CommitBatch():
+                self._commit_told = False
                 self._commit(writer)
             case TidyStore(due_at=due_at):
                 self._tidy(writer, due_at)
@@ -117,11 +119,15 @@ class Recorder(Actor):
             raise StoreError("The recorder has no database open")
         return self._writer
 
-    def _commit_when_due(self, writer: Writer) -> None:
+    def _commit_when_due(self) -> None:
+        """Commit behind whatever waits already: ticks that come faster than the disk takes them share a commit."""
+        if self._commit_told:
+            return
         now = self.house.clock.now()
         last = self._committed_at
         if last is None or now - last >= timedelta(seconds=self._plan.commit_every_s):
-            self._commit(writer)
+            self._commit_told = True
+            self.tell(self.name, CommitBatch())
 
     def _commit(self, writer: Writer) -> None:
         now = self.house.clock.now()
