@@ -64,8 +64,9 @@ def _compared(
 
 
 def _usd(amount: Decimal) -> str:
-    sign = "-" if amount < 0 else ""
-    return f"{sign}${abs(amount):.4f}"
+    rounded = round(amount, 4)
+    sign = "-" if rounded < 0 else ""
+    return f"{sign}${abs(rounded):.4f}"
 
 
 STRATEGY: StrategySpec = Threshold()
