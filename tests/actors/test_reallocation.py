@@ -1,9 +1,7 @@
 """The reallocation actor on the stage: its journal first, its readers told, its sagas taken up again."""
 
 import logging
-import runpy
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -29,8 +27,9 @@ from orch.reallocation.guards import guards_at
 from orch.reallocation.recovery import history
 from orch.reallocation.settings import LeverTiming, MoveLimits, SagaSettings
 from orch.reallocation.story import stories
+from tests.fakes import moving
 
-MOVING = runpy.run_path(str(Path(__file__).parents[1] / "fakes" / "moving.py"))
+MOVING = vars(moving)
 START = datetime(2026, 1, 1, tzinfo=UTC)
 OLD = {"a": Resources(cpu_cores=6), "b": Resources(cpu_cores=2)}
 NEW = {"a": Resources(cpu_cores=3), "b": Resources(cpu_cores=5)}

@@ -50,6 +50,7 @@ from orch.planning.snapshot import HostProfile, NodeProfile
 from orch.protocols.base import Context, Endpoint
 from orch.store.shelf import Shelf
 from orch.web.backend import BoardSlot
+from tests.fakes.values import snapshot
 
 T0 = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -404,24 +405,6 @@ def test_a_failed_commit_is_told_kept_and_acknowledged_only_when_it_succeeds():
     assert writer.closed
     with pytest.raises(StoreError), shelf.reader():
         pass
-
-
-def snapshot():
-    from orch.model.fleet import Snapshot
-    from orch.model.money import EarnedUsd
-
-    return Snapshot(
-        tick=1,
-        host="h",
-        taken_at=T0,
-        due_at=T0,
-        capacity=Resources(cpu_cores=8.0),
-        reserve=Resources(cpu_cores=1.0),
-        host_used=Resources(),
-        nodes=(),
-        prices=(),
-        earned=EarnedUsd(),
-    )
 
 
 def test_a_part_that_is_given_up_is_on_the_board_without_another_snapshot():

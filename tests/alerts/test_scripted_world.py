@@ -4,55 +4,28 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from orch.alerts.engine import advance
 from orch.alerts.rules import ActorTrouble, Facts, check_alerts
-from orch.model.fleet import Limits as NodeLimits
-from orch.model.fleet import NodeState, Snapshot
-from orch.model.money import EarnedUsd, Price, PriceNow, Rate
+from orch.model.money import Price, PriceNow
 from orch.model.moves import Change, Reallocation
 from orch.model.plans import Blocker, Decision, Plan
 from orch.model.readings import Finding
 from orch.model.resources import Resources
+from tests.fakes.values import node_state, rate, reallocation, snapshot
+
+if TYPE_CHECKING:
+    from orch.model.fleet import NodeState, Snapshot
 
 T0 = datetime(2026, 11, 22, tzinfo=UTC)
 TICK = timedelta(seconds=60)
 
 
-def rate(mean: float) -> Rate:
-    return Rate(
-        low=mean * 0.8, mean=mean, high=mean * 1.2, net_mean=None, evidence="accrued", window_s=86400, age_s=0
-    )
-
-
 def node(name: str, mean: float | None = 0.02, **rest) -> NodeState:
-    known = {
-        "name": name,
-        "host": "h",
-        "protocol": "golem",
-        "emulated": False,
-        "health": "online",
-        "health_reason": "",
-        "last_seen_at": T0,
-        "resources_as_of": T0,
-        "rate": None if mean is None else rate(mean),
-        "worth": None,
-        "earned": EarnedUsd(),
-        "points": None,
-        "allocation": Resources(cpu_cores=4.0),
-        "used": Resources(),
-        "committed": Resources(),
-        "floor": Resources(),
-        "limits": NodeLimits(),
-        "levers": (),
-        "outlooks": (),
-        "findings": (),
-        "failures": (),
-        "facts": (),
-    }
-    return NodeState(**(known | rest))
+    return node_state(name, rate=None if mean is None else rate(mean, 0.2), **rest)
 
 
 def price(state: str) -> PriceNow:
@@ -60,18 +33,14 @@ def price(state: str) -> PriceNow:
     return PriceNow(token="GLM", state=state, price=quote, age_s=0.0 if state == "fresh" else 1800.0)
 
 
-def snapshot(now: datetime, *nodes: NodeState, prices=None, busy: float = 1.0) -> Snapshot:
-    return Snapshot(
-        tick=0,
-        host="h",
-        taken_at=now,
-        due_at=now,
+def fleet(*nodes: NodeState, prices=None, busy: float = 1.0) -> Snapshot:
+    return snapshot(
+        *(nodes or (node("a"), node("b"))),
+        at=T0,
         capacity=Resources(cpu_cores=12.0, memory_gb=32.0),
         reserve=Resources(cpu_cores=1.0, memory_gb=2.0),
         host_used=Resources(cpu_cores=busy),
-        nodes=nodes or (node("a"), node("b")),
         prices=(price("fresh"),) if prices is None else prices,
-        earned=EarnedUsd(),
     )
 
 
@@ -116,24 +85,15 @@ def plan(improvement: float) -> Plan:
 
 
 def move(state: str, reason: str | None = None, ended: datetime | None = None) -> Reallocation:
-    return Reallocation(
-        id="r1",
-        plan_id="p1",
-        decision_id="d1",
+    return reallocation(
+        "r1",
         state=state,
-        trigger="auto",
         started_at=T0,
         ended_at=ended,
         changes=(
             Change(node="a", resource="cpu_cores", from_value=2.0, to_value=4.0, read_back=2.0),
             Change(node="b", resource="cpu_cores", from_value=4.0, to_value=2.0, read_back=4.0),
         ),
-        reasons=("GAIN_ABOVE_COST",),
-        sentence="",
-        predicted_gain_usd_per_hour=None,
-        cost_usd=None,
-        realised_gain_usd_per_hour=None,
-        verdict="pending",
         rolled_back_reason=reason,
     )
 
@@ -153,7 +113,7 @@ def run(script) -> list[tuple[int, str, str, str | None]]:
 
 
 def facts(**rest) -> Facts:
-    return Facts(**({"now": T0, "snapshot": snapshot(T0), "usual": {"a": 0.02, "b": 0.02}} | rest))
+    return Facts(**({"now": T0, "snapshot": fleet(), "usual": {"a": 0.02, "b": 0.02}} | rest))
 
 
 def during(start: int, stop: int, length: int, troubled: Facts):
@@ -161,17 +121,17 @@ def during(start: int, stop: int, length: int, troubled: Facts):
 
 
 def test_a_node_that_is_lost_and_comes_back():
-    lost = facts(snapshot=snapshot(T0, node("a", health="offline", health_reason="refused"), node("b")))
+    lost = facts(snapshot=fleet(node("a", health="offline", health_reason="refused"), node("b")))
     assert run(during(2, 10, 20, lost)) == [(4, "raised", "node_lost", "a"), (11, "resolved", "node_lost", "a")]
 
 
 def test_a_node_that_only_blinks_is_not_lost():
-    lost = facts(snapshot=snapshot(T0, node("a", health="offline", health_reason="refused"), node("b")))
+    lost = facts(snapshot=fleet(node("a", health="offline", health_reason="refused"), node("b")))
     assert run(during(2, 4, 10, lost)) == []
 
 
 def test_low_earnings():
-    poor = facts(snapshot=snapshot(T0, node("a", 0.01), node("b")))
+    poor = facts(snapshot=fleet(node("a", 0.01), node("b")))
     assert run(during(0, 20, 40, poor)) == [
         (15, "raised", "low_earnings", "a"),
         (34, "resolved", "low_earnings", "a"),
@@ -195,13 +155,12 @@ def test_an_opportunity_that_does_not_pay_is_not_told():
 
 def test_resource_contention():
     crowded = facts(
-        snapshot=snapshot(
-            T0,
+        snapshot=fleet(
             node("a", allocation=Resources(cpu_cores=8.0)),
             node("b", allocation=Resources(cpu_cores=4.0)),
         )
     )
-    busy = facts(snapshot=snapshot(T0, busy=11.9))
+    busy = facts(snapshot=fleet(busy=11.9))
     expected = [(5, "raised", "resource_contention", None), (14, "resolved", "resource_contention", None)]
     assert run(during(0, 10, 30, crowded)) == expected
     assert run(during(0, 10, 30, busy)) == expected
@@ -233,7 +192,7 @@ def test_a_stuck_saga_pages_at_once():
 
 
 def test_a_price_that_goes_stale():
-    stale = facts(snapshot=snapshot(T0, prices=(price("stale"),)))
+    stale = facts(snapshot=fleet(prices=(price("stale"),)))
     assert run(during(3, 9, 15, stale)) == [
         (4, "raised", "price_stale", None),
         (9, "resolved", "price_stale", None),
@@ -251,10 +210,10 @@ def test_an_actor_that_died():
 def test_a_finding_of_a_protocol():
     found = Finding(code="x", severity="warning", sentence="token expires", remedy="paste a new one")
     quiet = Finding(code="y", severity="info", sentence="new version", remedy="")
-    noted = facts(snapshot=snapshot(T0, node("a", findings=(quiet, found)), node("b", findings=(quiet,))))
+    noted = facts(snapshot=fleet(node("a", findings=(quiet, found)), node("b", findings=(quiet,))))
     assert run(during(0, 5, 10, noted)) == [(2, "raised", "finding", "a"), (6, "resolved", "finding", "a")]
 
 
 def test_unknown_is_no_alert_and_no_zero():
-    unknown = facts(snapshot=snapshot(T0, node("a", None, health="unknown"), node("b")))
+    unknown = facts(snapshot=fleet(node("a", None, health="unknown"), node("b")))
     assert run(during(0, 30, 40, unknown)) == []

@@ -1,11 +1,10 @@
 """Plans, fleets and records to move with."""
 
-import runpy
-from pathlib import Path
-
 import pytest
 
-MOVING = runpy.run_path(str(Path(__file__).parents[1] / "fakes" / "moving.py"))
+from tests.fakes import moving
+
+MOVING = vars(moving)
 
 
 @pytest.fixture(scope="session")

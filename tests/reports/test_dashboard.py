@@ -2,76 +2,48 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
 
 from orch.earnings.costs import RunningCosts
 from orch.model.board import EngineView, Kpis
-from orch.model.fleet import Limits, NodeState, Snapshot, Worth
-from orch.model.money import EarnedUsd, Rate
+from orch.model.fleet import NodeState, Worth
 from orch.model.resources import Resources
 from orch.reports.dashboard import Times, get_dashboard_metrics
+from tests.fakes.values import node_state, rate, snapshot
 
-T0 = datetime(2026, 11, 22, tzinfo=UTC)
+if TYPE_CHECKING:
+    from orch.model.money import Rate
+
 ENGINE = EngineView(running=True, pid=1, version="0", mode="auto", kind="emulated", speed=60.0)
 
 
-def rate(mean: float, net: float | None) -> Rate:
-    return Rate(
-        low=mean * 0.9, mean=mean, high=mean * 1.1, net_mean=net, evidence="accrued", window_s=3600, age_s=5
-    )
-
-
 def node(name: str, protocol: str, known: Rate | None) -> NodeState:
-    return NodeState(
-        name=name,
-        host="h",
+    return node_state(
+        name,
         protocol=protocol,
         emulated=True,
-        health="online",
-        health_reason="",
-        last_seen_at=T0,
-        resources_as_of=T0,
         rate=known,
         worth=Worth(per_unit=Resources(cpu_cores=0.003)) if known else None,
-        earned=EarnedUsd(),
-        points=None,
         allocation=Resources(cpu_cores=2.0, memory_gb=4.0),
-        used=Resources(),
-        committed=Resources(),
-        floor=Resources(),
-        limits=Limits(),
-        levers=(),
-        outlooks=(),
-        findings=(),
-        failures=(),
-        facts=(),
     )
+
+
+def earns(mean: float, net: float | None) -> Rate:
+    return rate(mean, 0.1, net_mean=net)
 
 
 def board(*nodes: NodeState, costs: RunningCosts | None = None):
-    snapshot = Snapshot(
-        tick=1,
-        host="h",
-        taken_at=T0,
-        due_at=T0,
-        capacity=Resources(cpu_cores=8.0),
-        reserve=Resources(cpu_cores=1.0),
-        host_used=Resources(),
-        nodes=nodes,
-        prices=(),
-        earned=EarnedUsd(),
-    )
     known = costs or RunningCosts(usd_per_kwh=0.25, watts_idle=20, watts_per_core=1)
-    return get_dashboard_metrics(snapshot, ENGINE, None, None, Times(), (), (), Kpis(), known)
+    return get_dashboard_metrics(snapshot(*nodes), ENGINE, None, None, Times(), (), (), Kpis(), known)
 
 
 def test_totals_leave_out_the_unknown_and_say_so():
     found = board(
-        node("disk", "storj", rate(0.01, 0.009)),
-        node("compute", "golem", rate(0.03, 0.028)),
+        node("disk", "storj", earns(0.01, 0.009)),
+        node("compute", "golem", earns(0.03, 0.028)),
         node("address", "grass", None),
     )
     total = found.total
@@ -84,16 +56,16 @@ def test_totals_leave_out_the_unknown_and_say_so():
 
 
 def test_net_is_unknown_when_one_cost_is():
-    found = board(node("a", "golem", rate(0.03, None)))
+    found = board(node("a", "golem", earns(0.03, None)))
     assert found.total.usd_per_hour is not None
     assert found.total.usd_per_hour.net_mean is None
-    free = board(node("a", "golem", rate(0.03, 0.02)), costs=RunningCosts())
+    free = board(node("a", "golem", earns(0.03, 0.02)), costs=RunningCosts())
     assert free.total.usd_per_hour is not None
     assert free.total.usd_per_hour.net_mean is None
 
 
 def test_shares_of_unknown_capacity_are_unknown():
-    (only,) = board(node("a", "golem", rate(0.03, None))).nodes
+    (only,) = board(node("a", "golem", earns(0.03, None))).nodes
     assert only.allocation_pct == Resources(cpu_cores=25.0)
     assert only.worth == Resources(cpu_cores=0.003)
 

@@ -10,35 +10,15 @@ import pytest
 from litestar.testing import TestClient
 
 from orch.messages import RollBackReallocation
-from orch.model.moves import Reallocation
 from orch.store.database import open_for_writing
 from orch.store.shelf import Shelf
 from orch.web.app import create_app
 from orch.web.backend import Backend, BoardSlot
+from tests.fakes.values import reallocation
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 TOKEN = "t" * 43
 BODY = b'{"schema":1,"as_of":"2026-11-22T12:00:00Z"}'
-
-
-def reallocation(name: str) -> Reallocation:
-    return Reallocation(
-        id=name,
-        plan_id=None,
-        decision_id=None,
-        state="settled",
-        trigger="auto",
-        started_at=NOW,
-        ended_at=NOW,
-        changes=(),
-        reasons=(),
-        sentence="moved",
-        predicted_gain_usd_per_hour=None,
-        cost_usd=None,
-        realised_gain_usd_per_hour=None,
-        verdict="pending",
-        rolled_back_reason=None,
-    )
 
 
 class Orders(list):
