@@ -22,6 +22,7 @@ AMOUNT = 1e-6
 MONEY = 1e-5
 """Tolerance of money, as a share of what the whole problem is worth."""
 Split: TypeAlias = "dict[str, Resources]"
+Slacks: TypeAlias = "dict[ResourceName, float]"
 
 
 def check(problem: Problem, answer: Answer) -> tuple[str, ...]:
@@ -44,27 +45,31 @@ def check(problem: Problem, answer: Answer) -> tuple[str, ...]:
 
 def objective(problem: Problem, split: Split) -> float:
     """The problem's objective of a split, in USD over the horizon, recomputed from nothing but the problem."""
-    total = 0.0
+    total, slacks = 0.0, _slacks(problem)
     for node in problem.nodes:
         given = split[node.name]
-        total += problem.horizon_h * _income(problem, node, given)
+        total += problem.horizon_h * _income(node, given, slacks)
         moved = {name: abs((given.get(name) or 0.0) - was) for name, was in node.present.known()}
         total -= sum((node.unit_usd.get(name) or 0.0) * amount for name, amount in moved.items())
-        if any(amount > _slack(problem, name) for name, amount in moved.items()):
+        if any(amount > slacks[name] for name, amount in moved.items()):
             total -= node.change_usd
     return total
 
 
 def violations(problem: Problem, split: Split) -> tuple[str, ...]:
     """The constraints of a problem that a split violates, one sentence each."""
-    wrong = [sentence for node in problem.nodes for sentence in _node_violations(problem, node, split[node.name])]
+    slacks = _slacks(problem)
+    wrong = [
+        sentence
+        for node in problem.nodes
+        for sentence in _node_violations(problem, node, split[node.name], slacks)
+    ]
     if wrong:
         return tuple(wrong)
     changed = 0
     for node in problem.nodes:
         changed += any(
-            abs((split[node.name].get(name) or 0.0) - was) > _slack(problem, name)
-            for name, was in node.present.known()
+            abs((split[node.name].get(name) or 0.0) - was) > slacks[name] for name, was in node.present.known()
         )
     if problem.max_changes is not None and changed > problem.max_changes:
         wrong.append(f"{changed} nodes change, and only {problem.max_changes} may")
@@ -73,14 +78,18 @@ def violations(problem: Problem, split: Split) -> tuple[str, ...]:
         if capacity is None:
             continue
         given = sum(split[node.name].get(name) or 0.0 for node in problem.nodes)
-        if given > capacity + _slack(problem, name):
+        if given > capacity + slacks[name]:
             wrong.append(f"{name}: {given:.9g} is given out, and only {capacity:.9g} may be")
     return tuple(wrong)
 
 
-def _slack(problem: Problem, name: ResourceName) -> float:
-    sizes = [problem.capacity.get(name) or 0.0, *((node.present.get(name) or 0.0) for node in problem.nodes)]
-    return AMOUNT * (max(sizes) or 1.0)
+def _slacks(problem: Problem) -> Slacks:
+    """How far an amount of each resource may be off."""
+    slacks: Slacks = {}
+    for name in RESOURCES:
+        sizes = [problem.capacity.get(name) or 0.0, *((node.present.get(name) or 0.0) for node in problem.nodes)]
+        slacks[name] = AMOUNT * (max(sizes) or 1.0)
+    return slacks
 
 
 def _needs(node: ProblemNode, name: ResourceName) -> float:
@@ -88,15 +97,15 @@ def _needs(node: ProblemNode, name: ResourceName) -> float:
     return (node.floor.get(name) or 0.0) if need is None else need
 
 
-def _on(problem: Problem, node: ProblemNode, given: Resources) -> bool:
+def _on(node: ProblemNode, given: Resources, slacks: Slacks) -> bool:
     """Whether a node has all it needs to run."""
     return all(
-        (given.get(name) or 0.0) >= max(node.floor.get(name) or 0.0, _needs(node, name)) - _slack(problem, name)
+        (given.get(name) or 0.0) >= max(node.floor.get(name) or 0.0, _needs(node, name)) - slacks[name]
         for name, _ in node.present.known()
     )
 
 
-def _node_violations(problem: Problem, node: ProblemNode, given: Resources) -> Iterator[str]:
+def _node_violations(problem: Problem, node: ProblemNode, given: Resources, slacks: Slacks) -> Iterator[str]:
     for name in RESOURCES:
         was, now = node.present.get(name), given.get(name)
         if was is None:
@@ -107,20 +116,19 @@ def _node_violations(problem: Problem, node: ProblemNode, given: Resources) -> I
         elif now < 0.0:
             yield f"{node.name} is given {now:g} {name}"
         else:
-            yield from _amount_violations(problem, node, name, was, now)
-    running = _on(problem, node, given)
+            yield from _amount_violations(problem, node, name, was, now, slacks[name])
+    running = _on(node, given, slacks)
     if not running and not node.may_stop:
         yield f"{node.name} gets less than its floor or need, and may not stop"
     if not running and node.may_stop:
         for name, now in given.known():
-            if now > _slack(problem, name):
+            if now > slacks[name]:
                 yield f"{node.name} gets {now:.9g} {name}, too little to run and more than nothing"
 
 
 def _amount_violations(
-    problem: Problem, node: ProblemNode, name: ResourceName, was: float, now: float
+    problem: Problem, node: ProblemNode, name: ResourceName, was: float, now: float, slack: float
 ) -> Iterator[str]:
-    slack = _slack(problem, name)
     if (node.locked or problem.capacity.get(name) is None) and abs(now - was) > slack:
         why = "it is locked" if node.locked else "the capacity is unknown"
         yield f"{node.name} goes from {was:.9g} to {now:.9g} {name}, although {why}"
@@ -138,11 +146,11 @@ def _amount_violations(
 
 def _size(problem: Problem) -> float:
     """What the whole problem is about, in USD over the horizon, for tolerances."""
-    most = costs = 0.0
+    most, costs, slacks = 0.0, 0.0, _slacks(problem)
     for node in problem.nodes:
         most += abs(node.base_usd_per_hour)
         costs += node.change_usd
-        costs += sum(unit * _slack(problem, name) / AMOUNT for name, unit in node.unit_usd.known())
+        costs += sum(unit * slacks[name] / AMOUNT for name, unit in node.unit_usd.known())
         for each in node.activities:
             ways = [
                 (max(problem.capacity.get(name) or 0.0, node.present.get(name) or 0.0)) / amount
@@ -178,9 +186,9 @@ def _false_despair(problem: Problem, answer: Answer) -> Iterator[str]:
         yield "it calls the problem infeasible, and the present split satisfies everything"
 
 
-def _income(problem: Problem, node: ProblemNode, given: Resources) -> float:
+def _income(node: ProblemNode, given: Resources, slacks: Slacks) -> float:
     """USD per hour of one node."""
-    if node.may_stop and not _on(problem, node, given):
+    if node.may_stop and not _on(node, given, slacks):
         return 0.0
     room = {name: max((given.get(name) or 0.0) - _needs(node, name), 0.0) for name, _ in node.present.known()}
     paying = [each for each in node.activities if each.usd_per_hour > 0.0 and each.width > 0.0]
