@@ -192,9 +192,7 @@ class Coordinator(Actor):
 
     def _node(self, profile: NodeProfile, ledger: Ledger, now: datetime) -> NodeState:
         known = self._state.nodes[profile.name]
-        return node_state(
-            profile, self._plan.host.host, known.reading, known.appraisal, ledger, known.failures, now
-        )
+        return node_state(profile, self._plan.host, known.reading, known.appraisal, ledger, known.failures, now)
 
     # -- what nodes report -------------------------------------------------------------------------------
 

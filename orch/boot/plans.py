@@ -108,6 +108,7 @@ def coordinator_plan(setting: Setting) -> CoordinatorPlan:
             capacity=setting.limits.capacity,
             reserve=setting.limits.reserve,
             horizon_h=config.optimizer.horizon_h,
+            silent_after_s=max(300.0, 5 * config.cadence.poll_s),
         ),
         nodes=tuple(_profile(setting, node) for node in setting.nodes),
         tokens=_tokens(setting),

@@ -32,12 +32,16 @@ class NodeProfile(Value):
 
 
 class HostProfile(Value):
-    """What configuration and measurement say of the host."""
+    """What configuration and measurement say of the host.
+
+    `silent_after_s`: a node whose adapter has said nothing for so long is of unknown health.
+    """
 
     host: str
     capacity: Resources
     reserve: Resources
     horizon_h: float
+    silent_after_s: float = 300.0
 
 
 def appraise_node(
@@ -55,7 +59,7 @@ def appraise_node(
 
 def node_state(
     profile: NodeProfile,
-    host: str,
+    host: HostProfile,
     reading: Reading | None,
     appraisal: Appraisal | None,
     ledger: Ledger,
@@ -64,16 +68,18 @@ def node_state(
 ) -> NodeState:
     """One node now; before its first reading everything is unknown but its name."""
     if reading is None:
-        return _unseen(profile, host, failures)
+        return _unseen(profile, host.host, failures)
+    silent_s = (now - reading.taken_at).total_seconds()
+    silent = silent_s > host.silent_after_s
     aged = (now - appraisal.appraised_at).total_seconds() if appraisal else 0.0
     points = ledger.speculative(profile.name)
     return NodeState(
         name=profile.name,
-        host=host,
+        host=host.host,
         protocol=profile.protocol,
         emulated=reading.emulated,
-        health=reading.health,
-        health_reason=reading.health_reason,
+        health="unknown" if silent else reading.health,
+        health_reason=f"nothing was heard of it for {silent_s:.0f} s" if silent else reading.health_reason,
         last_seen_at=reading.last_seen_at,
         resources_as_of=reading.taken_at,
         rate=older(appraisal.rate, aged) if appraisal else None,

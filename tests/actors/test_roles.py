@@ -313,6 +313,16 @@ def test_the_timer_of_a_predecessor_does_not_double_the_ticks():
     assert [each.snapshot.tick for each in monitor.of(SnapshotPublished)] == [2, 3]
 
 
+def test_a_node_whose_adapter_falls_silent_is_of_unknown_health():
+    stage, _, monitor, _ = coordinator_stage()
+    stage.tell("coordinator", BooksRestored(books=Books()))
+    stage.tell("coordinator", booked("5", 0))
+    stage.run_for(400)
+    health = [each.snapshot.nodes[0].health for each in monitor.of(SnapshotPublished)]
+    assert health[:60] == ["online"] * 60
+    assert health[60:] == ["unknown"] * 20
+
+
 # -- pricing ---------------------------------------------------------------------------------------------
 
 
