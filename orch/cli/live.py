@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from orch.cli.watcher import Watcher
 
 
+ROOMY = 36
+"""Lines of a terminal from which on the whole board fits."""
+
+
 def watch(engine: Engine, watcher: Watcher, until: Until) -> None:
     """Draw the newest board at most four times a second until it is over; the last one stays."""
     from rich.live import Live
@@ -35,5 +39,5 @@ def watch(engine: Engine, watcher: Watcher, until: Until) -> None:
                 drawn = body
                 board = decode(body, Dashboard)
                 watcher.take(board)
-                live.update(render(board), refresh=True)
+                live.update(render(board, compact=live.console.height < ROOMY), refresh=True)
             until.pause()

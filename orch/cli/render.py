@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from orch.model.board import Dashboard, NodeView
+    from orch.model.money import Rate
     from orch.model.moves import SagaState
     from orch.model.readings import Health
     from orch.model.resources import Resources
@@ -58,27 +59,39 @@ MOST_PROBLEMS = 6
 NOTHING = 1e-9
 
 
-def render(board: Dashboard, now: datetime | None = None) -> RenderableType:
+def render(board: Dashboard, now: datetime | None = None, *, compact: bool = False) -> RenderableType:
     """The whole board.
 
     Args:
         board: As published.
         now: The present of the recorded world, when the board is not fresh.
+        compact: For a terminal of few lines: one table, and less of each list.
     """
-    return Group(*_sections(harmless(board), now or board.as_of))
+    board, now = harmless(board), now or board.as_of
+    return Group(*(_short_sections(board, now) if compact else _sections(board, now)))
 
 
 def _sections(board: Dashboard, now: datetime) -> Iterator[RenderableType]:
     yield title(board, now)
-    yield from _problems(board)
+    yield from _problems(board, MOST_PROBLEMS)
     yield from _income(board)
     if board.nodes:
         yield Padding(_nodes(board), (1, 0, 0, 0))
         yield Padding(_split(board), (1, 0, 0, 0))
     yield Padding(_opportunity(board, now), (1, 0, 0, 0))
-    yield from _changes(board, now)
+    yield from _changes(board, now, MOST_CHANGES)
     yield from _alerts(board, now)
     yield from _kpis(board)
+
+
+def _short_sections(board: Dashboard, now: datetime) -> Iterator[RenderableType]:
+    yield title(board, now)
+    yield from _problems(board, 1)
+    yield from _income(board)
+    if board.nodes:
+        yield _nodes_and_split(board)
+    yield _opportunity(board, now)
+    yield from _changes(board, now, 2)
 
 
 # -- what this is, and what is wrong -----------------------------------------------------------------------
@@ -103,19 +116,19 @@ def title(board: Dashboard, now: datetime) -> RenderableType:
     return line
 
 
-def _problems(board: Dashboard) -> Iterator[RenderableType]:
+def _problems(board: Dashboard, most: int) -> Iterator[RenderableType]:
     found = problems_of(board)
     if not found:
         yield Text("No problems.", style="green")
         return
     yield Text(f"{len(found)} problem{'s' if len(found) > 1 else ''}", style="bold red")
-    for each in found[:MOST_PROBLEMS]:
+    for each in found[:most]:
         line = Text("! ", style="bold red" if each.rank == 0 else "yellow")
         line.append(each.sentence, style="default")
         line.append(f" → {each.remedy}", style="dim")
         yield _folded(line)
-    if len(found) > MOST_PROBLEMS:
-        yield Text(f"  and {len(found) - MOST_PROBLEMS} more", style="dim")
+    if len(found) > most:
+        yield Text(f"  and {len(found) - most} more", style="dim")
 
 
 # -- money -------------------------------------------------------------------------------------------------
@@ -128,7 +141,7 @@ def _income(board: Dashboard) -> Iterator[RenderableType]:
     line.append(f"{usd_per_hour(rate.mean if rate else None)} USD/h", style="bold")
     if rate is not None:
         line.append(f"  {interval(rate)}  {rate.evidence}, {age(rate.age_s)}")
-        line.append(f"  {usd(rate.mean * 24)} a day", style="dim")
+        line.append(f"  {usd(rate.mean * 24)} USD a day", style="dim")
     else:
         line.append("  not known yet", style="dim")
     yield line
@@ -140,7 +153,7 @@ def _income(board: Dashboard) -> Iterator[RenderableType]:
         parts.append(f"leaves out {', '.join(total.leaves_out)}: income not known")
     if parts:
         yield Text(" · ".join(parts), style="yellow" if total.leaves_out else "default")
-    if len(total.by_protocol) < len(board.nodes) - len(total.leaves_out):
+    if len(total.by_protocol) < sum(node.usd_per_hour is not None for node in board.nodes):
         shares = (f"{name} {usd_per_hour(each.mean)}" for name, each in sorted(total.by_protocol.items()))
         yield Text(f"by protocol: {' · '.join(shares)}", style="dim")
     yield Text(f"earned so far: {earned_in_words(total.earned_usd)}")
@@ -186,6 +199,19 @@ def _split(board: Dashboard) -> Table:
     return table
 
 
+def _nodes_and_split(board: Dashboard) -> Table:
+    table = _table("now → optimal", ("health", "left"), "USD/h", *(TITLES[name] for name in RESOURCES))
+    for node in _worst_first(board.nodes):
+        rate = node.usd_per_hour
+        table.add_row(
+            node.name,
+            Text(node.health, style=HEALTH_STYLE[node.health]),
+            Text(usd_per_hour(rate.mean if rate else None), style="bold"),
+            *split_cells(node.allocation, node.optimal),
+        )
+    return table
+
+
 def split_cells(before: Resources, after: Resources) -> Iterator[Text]:
     """`2 → 3` per resource; one figure where nothing changes."""
     for name in RESOURCES:
@@ -206,7 +232,7 @@ def _opportunity(board: Dashboard, now: datetime) -> RenderableType:
     gain = found.gain_usd_per_hour if found is not None else None
     if found is None or gain is None:
         lines.append(Text("Opportunity  not known"))
-    elif abs(gain.mean) < NOTHING:
+    elif not _worth_while(gain):
         lines.append(Text("Opportunity  none: no better split is found"))
         lines.append(_folded(Text(found.sentence, style="italic"), 13))
     else:
@@ -221,6 +247,10 @@ def _opportunity(board: Dashboard, now: datetime) -> RenderableType:
     return Group(*lines)
 
 
+def _worth_while(gain: Rate | None) -> bool:
+    return gain is not None and abs(gain.mean) >= NOTHING
+
+
 def _next(board: Dashboard, now: datetime) -> Iterator[RenderableType]:
     if not board.engine.running:
         yield Text("Next move    none while orch is stopped", style="yellow")
@@ -228,6 +258,8 @@ def _next(board: Dashboard, now: datetime) -> Iterator[RenderableType]:
     decision = relative(board.next_decision_at, now)
     when = relative(board.next_reallocation_at, now) if board.next_reallocation_at is not None else "none in sight"
     yield Text(f"Next move    {when}; next decision {decision}")
+    if board.opportunity is None or not _worth_while(board.opportunity.gain_usd_per_hour):
+        return
     for blocker in board.blockers[:2]:
         until = f" (until {relative(blocker.until, now)})" if blocker.until is not None else ""
         yield _folded(Text(f"{blocker.sentence}{until}", style="dim"), 13)
@@ -235,7 +267,7 @@ def _next(board: Dashboard, now: datetime) -> Iterator[RenderableType]:
         yield Text(f"             and {len(board.blockers) - 2} more in the way", style="dim")
 
 
-def _changes(board: Dashboard, now: datetime) -> Iterator[RenderableType]:
+def _changes(board: Dashboard, now: datetime, most: int) -> Iterator[RenderableType]:
     yield Text("\nLast changes", style="bold")
     if not board.recent_changes:
         yield Text("none yet", style="dim")
@@ -244,7 +276,7 @@ def _changes(board: Dashboard, now: datetime) -> Iterator[RenderableType]:
     grid.add_column(no_wrap=True, style="dim")
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
-    for move in board.recent_changes[:MOST_CHANGES]:
+    for move in board.recent_changes[:most]:
         money = f", {move.verdict}" if move.state == "settled" else ""
         state = Text(f"{move.state}{money}", style=STATE_STYLE.get(move.state, "cyan"))
         grid.add_row(relative(move.started_at, now), state, moved_in_words(move))

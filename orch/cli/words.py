@@ -112,9 +112,11 @@ def interval(rate: Rate | None) -> str:
 
 
 def percent(share: float | None) -> str:
-    """Whole percents; one decimal below ten."""
+    """Whole percents; one decimal below ten, and where almost all would look like all."""
     if share is None:
         return UNKNOWN
+    if 99 < share < 100:
+        return f"{min(share, 99.9):.1f} %"
     return f"{share:,.0f} %" if abs(share) >= 9.95 or share == 0 else f"{share:.1f} %"
 
 
