@@ -1,16 +1,20 @@
 """Tables as files or streams: CSV, Parquet, JSON.
 
-DuckDB writes the file itself, so memory stays flat however long a table is. In CSV and JSON times are RFC 3339
-and money is a plain decimal string; in Parquet they keep their types (times UTC without a zone).
+DuckDB writes the file itself, so memory stays flat however long a table is: CSV and JSON are sorted and written
+slice by slice of time, Parquet is one sort that goes to disk. In CSV and JSON times are RFC 3339 and money is a
+plain decimal string; in Parquet they keep their types (times UTC without a zone).
 """
 
 from __future__ import annotations
 
+import shutil
+from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, BinaryIO, Literal, TypeAlias
 
 from orch.errors import UsageError
+from orch.store.transaction import explained, transaction
 from orch.store.values import to_stored_time
 
 if TYPE_CHECKING:
@@ -18,6 +22,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     import duckdb
+
+    Span: TypeAlias = tuple[datetime | None, datetime | None]
 
 Format: TypeAlias = Literal["csv", "parquet", "json"]
 
@@ -44,6 +50,9 @@ OPTIONS: dict[Format, str] = {
     "json": "FORMAT json, ARRAY true",
 }
 CHUNK = 1 << 16
+SLICE_ROWS = 20_000
+JSON_BEGIN, JSON_BETWEEN, JSON_END = b"[\n", b",\n", b"\n]\n"
+"""Around the rows of an array as DuckDB writes it, and between two of them."""
 
 
 def export_table(
@@ -61,21 +70,65 @@ def export_table(
 
     Raises:
         UsageError: There is no such table or format.
+        StoreError: It could not be read or written.
     """
     _check(table, fmt)
-    order = TABLES[table]
-    columns = _columns(connection, table, plain=fmt != "parquet")
-    query = (
-        f"SELECT {columns} FROM {table} WHERE ($since IS NULL OR {table}.{order[0]} >= $since) "  # noqa: S608
-        f"AND ($until IS NULL OR {table}.{order[0]} < $until) "
-        f"ORDER BY {', '.join(f'{table}.{column}' for column in order)}"
-    )
+    whole = since and to_stored_time(since), until and to_stored_time(until)
+    with explained(f"{table} could not be exported"), transaction(connection):
+        columns = _columns(connection, table, plain=fmt != "parquet")
+        if fmt == "parquet":
+            return _copy(connection, table, columns, whole, output, OPTIONS[fmt])
+        with TemporaryDirectory(prefix="orch-export-") as directory, output.open("wb") as file:
+            part, written = Path(directory) / "part", 0
+            for number, span in enumerate(_slices(connection, table, whole)):
+                options = OPTIONS[fmt] if fmt == "json" or number == 0 else "FORMAT csv, HEADER false"
+                written += _copy(connection, table, columns, span, part, options)
+                _append(part, file, fmt, first=number == 0)
+            return written
+
+
+def _copy(
+    connection: duckdb.DuckDBPyConnection, table: str, columns: str, span: Span, output: Path, options: str
+) -> int:
+    """Write the rows of a span of time, sorted."""
+    order = [f"{table}.{column}" for column in TABLES[table]]
     target = str(output).replace("'", "''")
-    written: int = connection.execute(
-        f"COPY ({query}) TO '{target}' ({OPTIONS[fmt]})",
-        {"since": since and to_stored_time(since), "until": until and to_stored_time(until)},
-    ).fetchall()[0][0]
+    query = f"SELECT {columns} FROM {table} WHERE {_within(order[0])} ORDER BY {', '.join(order)}"  # noqa: S608
+    written: int = connection.execute(f"COPY ({query}) TO '{target}' ({options})", _named(span)).fetchall()[0][0]
     return written
+
+
+def _slices(connection: duckdb.DuckDBPyConnection, table: str, whole: Span) -> Iterator[Span]:
+    """The span in parts of whole hours, each of `SLICE_ROWS` rows or a few more; at least one part."""
+    time = f"{table}.{TABLES[table][0]}"
+    query = f"SELECT date_trunc('hour', {time}) AS starts, count(*) FROM {table} WHERE {_within(time)} "  # noqa: S608
+    hours = connection.execute(query + "GROUP BY starts ORDER BY starts", _named(whole)).fetchall()
+    since, rows = whole[0], 0
+    for starts, count in hours[:-1]:
+        rows += count
+        if rows >= SLICE_ROWS:
+            until = starts + timedelta(hours=1)
+            yield since, until
+            since, rows = until, 0
+    yield since, whole[1]
+
+
+def _within(time: str) -> str:
+    return f"($since IS NULL OR {time} >= $since) AND ($until IS NULL OR {time} < $until)"
+
+
+def _named(span: Span) -> dict[str, datetime | None]:
+    return {"since": span[0], "until": span[1]}
+
+
+def _append(part: Path, file: BinaryIO, fmt: Format, *, first: bool) -> None:
+    """Put a part at the end of a file; arrays become one."""
+    with part.open("rb") as rows:
+        if fmt == "json" and not first:
+            rows.seek(len(JSON_BEGIN))
+            file.seek(-len(JSON_END), 2)
+            file.write(JSON_BETWEEN)
+        shutil.copyfileobj(rows, file, CHUNK)
 
 
 def stream_table(

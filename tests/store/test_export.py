@@ -12,6 +12,7 @@ import duckdb
 import pytest
 
 from orch.errors import UsageError
+from orch.store import export
 from orch.store.export import TABLES, export_table, stream_table
 from orch.store.queries import earned_totals
 
@@ -101,6 +102,22 @@ def test_every_table_can_be_exported_empty(writer, tmp_path, fmt):
         assert export_table(writer.connection, table, fmt, None, None, target) == 0
         if fmt == "json":
             assert json.loads(target.read_text()) == []
+
+
+@pytest.mark.parametrize("fmt", ["csv", "json"])
+def test_a_long_table_is_the_same_file_whether_written_at_once_or_in_slices(writer, make, fmt, monkeypatch):
+    for number, minutes in enumerate((175, 75, 0, 125, 225, 100)):
+        writer.add_tick(make.snapshot(make.START + timedelta(minutes=minutes)), [], number)
+    writer.commit()
+    whole = text(writer, "samples", fmt)
+    monkeypatch.setattr(export, "SLICE_ROWS", 2)
+    spans = list(export._slices(writer.connection, "samples", (None, None)))
+    assert len(spans) == 3
+    assert text(writer, "samples", fmt) == whole
+    rows = json.loads(whole) if fmt == "json" else list(csv.DictReader(io.StringIO(whole)))
+    times = [row["taken_at"] for row in rows]
+    assert times == sorted(times)
+    assert len(times) == 6
 
 
 @pytest.mark.parametrize(
