@@ -47,6 +47,11 @@ class Booking:
         self._account, self._new = accounts.account(reading.node, accrual.stream, accrual.kind, accrual.unit)
         self._out: list[Entry] = []
 
+    @property
+    def settled(self) -> bool:
+        """Whether nothing of the stream waits for a price."""
+        return self._account.settled
+
     def entries(self) -> list[Entry]:
         """Compare with what is booked, and book the difference. Out-of-order answers change nothing."""
         accrual, account = self._accrual, self._account

@@ -9,6 +9,7 @@ accrual reported of it.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from orch.earnings.accounts import HOUR_S, Account, Accounts, Income
@@ -20,6 +21,7 @@ from orch.model.money import EVIDENCE, EarnedUsd, Entry, EntryKind, Evidence
 if TYPE_CHECKING:
     from decimal import Decimal
 
+    from orch.model.money import Accrual
     from orch.model.readings import Reading
 
 KEPT_HOURS = 31 * 24
@@ -30,6 +32,8 @@ class Ledger:
 
     def __init__(self, host: str, books: Books | None = None) -> None:
         self._accounts = Accounts(host)
+        self._booked: dict[str, tuple[Accrual, ...]] = {}
+        self._points: dict[str, tuple[Decimal, str] | None] = {}
         if books is not None:
             self._restore(books)
 
@@ -57,11 +61,16 @@ class Ledger:
         )
 
     def speculative(self, node: str) -> tuple[Decimal, str] | None:
-        """What a node has of units that are not money (points), and their name."""
+        """What a node has of units that are not money (points), and their name; None when it has none."""
+        if node not in self._points:
+            self._points[node] = self._count_points(node)
+        return self._points[node]
+
+    def _count_points(self, node: str) -> tuple[Decimal, str] | None:
         found: dict[str, int] = {}
         for (owner, _, kind), account in self._accounts.by_stream.items():
             level = account.levels.get("speculative")
-            if owner == node and kind == "earned" and level is not None:
+            if owner == node and kind == "earned" and level is not None and level.amount:
                 found[account.unit] = found.get(account.unit, 0) + level.amount
         return next(((to_decimal(amount), unit) for unit, amount in sorted(found.items())), None)
 
@@ -115,14 +124,24 @@ class Ledger:
         `price_of` gives the present price of a unit, None for units that have none by nature (points).
         """
         entries: list[Entry] = []
-        for accrual in reading.accruals:
+        settled = True
+        for accrual in self._not_the_same(reading):
             account = self._accounts.by_stream.get((reading.node, accrual.stream, accrual.kind))
-            if account is not None and account.settled and account.accrual == accrual:
-                continue
-            quote = quote_for(accrual.unit, price_of, now)
-            booking = Booking(self._accounts, reading, accrual, quote, now)
-            entries.extend(booking.entries())
+            if account is None or not account.settled or account.accrual != accrual:
+                quote = quote_for(accrual.unit, price_of, now)
+                booking = Booking(self._accounts, reading, accrual, quote, now)
+                entries.extend(booking.entries())
+                settled = settled and booking.settled
+        self._booked[reading.node] = reading.accruals if settled else ()
+        if any(entry.evidence == "speculative" for entry in entries):
+            self._points.pop(reading.node, None)
         return tuple(entries)
+
+    def _not_the_same(self, reading: Reading) -> list[Accrual]:
+        """The accruals that are not the very ones booked last: of hundreds, a handful change at a time."""
+        before = self._booked.get(reading.node, ())
+        pairs = zip_longest(reading.accruals, before)
+        return [accrual for accrual, old in pairs if accrual is not old and accrual is not None]
 
     def forget_hours_before(self, now: datetime) -> None:
         """Drop income by hour older than 31 days (the ledger itself keeps everything)."""
