@@ -28,10 +28,12 @@ LATENCY_S: dict[Service, tuple[float, float]] = {
     "control": (0.001, 0.005),
 }
 
+_HOSTS: dict[str, Service] = {f"{service.replace('_', '-')}.emulated": service for service in SERVICES}
+
 
 def emulated_urls() -> dict[Service, str]:
     """The base URL of every service in process: `http://streamr-rpc.emulated` and so on."""
-    return {service: f"http://{service.replace('_', '-')}.emulated" for service in SERVICES}
+    return {service: f"http://{host}" for host, service in _HOSTS.items()}
 
 
 def answer_request(world: World, request: Request, now: datetime) -> tuple[Reply | NoReply, float]:
@@ -43,7 +45,7 @@ def answer_request(world: World, request: Request, now: datetime) -> tuple[Reply
     if not isinstance(request, HttpRequest):
         return _none("missing_file", "the emulated services have no files", now, 0.0), 0.0
     parts = urlsplit(request.url)
-    service = next((each for each in SERVICES if parts.hostname == f"{each.replace('_', '-')}.emulated"), None)
+    service = _HOSTS.get(parts.hostname or "")
     if service is None:
         return _none("unreachable", f"there is no emulated service {parts.hostname}", now, 0.0), 0.0
     secrets = tuple((name, secret.value) for name, secret in request.secret_headers)

@@ -84,9 +84,10 @@ def due(
     known = {turn.key: turn for turn in state.turns}
     wanted = {endpoint.key for endpoint in endpoints}
     busy = {turn.lane for turn in state.turns if turn.asked_at is not None}
+    waiting = [each for each in endpoints if each.lane not in busy and _is_due(known.get(each.key), now)]
     chosen: list[Endpoint] = []
-    for endpoint in sorted(endpoints, key=lambda each: _order(each, known.get(each.key), now)):
-        if endpoint.lane not in busy and _is_due(known.get(endpoint.key), now):
+    for endpoint in sorted(waiting, key=lambda each: _order(each, known.get(each.key), now)):
+        if endpoint.lane not in busy:
             busy.add(endpoint.lane)
             chosen.append(endpoint)
     for endpoint in chosen:
