@@ -102,7 +102,8 @@ def title(board: Dashboard, now: datetime) -> RenderableType:
     engine = board.engine
     line = Text(no_wrap=True, overflow="ellipsis")
     if engine.kind == "emulated" or any(node.emulated for node in board.nodes):
-        line.append(f" EMULATED {engine.speed:g}x ", style="bold black on yellow")
+        speed = "" if engine.speed == 1 else f"{engine.speed:g}x "
+        line.append(f" EMULATED {speed}", style="bold black on yellow")
         line.append(" ")
     line.append("orch", style="bold")
     line.append(f" · mode {engine.mode} · ")
