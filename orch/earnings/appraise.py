@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from orch.earnings.accounts import Income
+    from orch.model.books import Turned
     from orch.model.money import Amounts, PriceNow
     from orch.model.readings import Outlook, Reading
+    from orch.model.resources import ResourceName
 
 
 class Regime(Value):
@@ -53,10 +55,15 @@ def appraise(
     before: Appraisal | None,
     now: datetime,
     horizon_h: float,
+    turned: tuple[Turned, ...] = (),
 ) -> Appraisal:
-    """Rate and worth of a node; both None while they are unknown (points, no price, history too short)."""
+    """Rate and worth of a node; both None while they are unknown (points, no price, history too short).
+
+    `turned` are settings that moves changed before this was first appraised, oldest first.
+    """
     outlook = next((each for each in reading.outlooks if each.form == "dial"), None)
-    regime = _regime(reading, income, outlook, before.regime if before else None, now)
+    known = before.regime if before else None
+    regime = _regime(reading, income, outlook, known, now, turned)
     interval, evidence = _observed(reading, income, outlook, regime)
     unit = reading.pace.unit if reading.pace is not None else income.unit
     usd = _usd(unit, prices)
@@ -84,7 +91,12 @@ def _usd(unit: str, prices: Mapping[str, PriceNow]) -> float | None:
 
 
 def _regime(
-    reading: Reading, income: Income, outlook: Outlook | None, before: Regime | None, now: datetime
+    reading: Reading,
+    income: Income,
+    outlook: Outlook | None,
+    before: Regime | None,
+    now: datetime,
+    turned: tuple[Turned, ...],
 ) -> Regime | None:
     if outlook is None or outlook.resource is None:
         return None
@@ -92,13 +104,32 @@ def _regime(
     if dial is None:
         return before
     if before is None:
-        return Regime(dial=dial)
+        before = _remembered(reading, income, outlook.resource, dial, turned)
     if close(before.dial, dial, 1e-3):
         return before
     earned = mean_income(income, reading.window_s, before.since)
     if earned is None and before.before is not None and before.dial_before is not None:
         return Regime(dial=dial, since=now, dial_before=before.dial_before, before=before.before)
     return Regime(dial=dial, since=now, dial_before=before.dial, before=earned)
+
+
+def _remembered(
+    reading: Reading, income: Income, dial: ResourceName, present: float, turned: tuple[Turned, ...]
+) -> Regime:
+    """The regime that the recorded moves left, as if all of them had been watched."""
+    own = [each for each in turned if each.node == reading.node and each.resource == dial]
+    if not own:
+        return Regime(dial=present)
+    regime = Regime(dial=own[0].before)
+    for each in own:
+        earned = mean_income(income, reading.window_s, regime.since, each.turned_at)
+        if earned is None and regime.before is not None:
+            regime = Regime(
+                dial=each.after, since=each.turned_at, dial_before=regime.dial_before, before=regime.before
+            )
+        else:
+            regime = Regime(dial=each.after, since=each.turned_at, dial_before=each.before, before=earned)
+    return regime
 
 
 def _observed(

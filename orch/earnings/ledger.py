@@ -32,6 +32,7 @@ class Ledger:
 
     def __init__(self, host: str, books: Books | None = None) -> None:
         self._accounts = Accounts(host)
+        self.turned = books.turned if books is not None else ()
         self._booked: dict[str, tuple[Accrual, ...]] = {}
         self._points: dict[str, tuple[Decimal, str] | None] = {}
         if books is not None:

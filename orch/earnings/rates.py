@@ -52,15 +52,19 @@ class Interval(Value):
         )
 
 
-def mean_income(income: Income, window_s: float, since: datetime | None = None) -> Interval | None:
+def mean_income(
+    income: Income, window_s: float, since: datetime | None = None, until: datetime | None = None
+) -> Interval | None:
     """Income per hour over the last whole hours, or None when the history is shorter than the protocol needs.
 
-    `window_s` is the protocol's own shortest honest window; `since` leaves out what came before a change.
+    `window_s` is the protocol's own shortest honest window; `since` and `until` leave out what came before and
+    after a change.
     """
     if income.until is None or income.since is None:
         return None
     start = income.since if since is None else max(since, income.since)
-    last = int(income.until.timestamp()) // HOUR_S
+    known_until = income.until if until is None else min(until, income.until)
+    last = int(known_until.timestamp()) // HOUR_S
     first = math.ceil(start.timestamp() / HOUR_S)
     if (last - first) * HOUR_S < window_s:
         return None
@@ -76,7 +80,7 @@ def mean_income(income: Income, window_s: float, since: datetime | None = None) 
         mean=mean,
         high=mean + spread,
         window_s=len(values) * float(HOUR_S),
-        known_until=income.until,
+        known_until=known_until,
     )
 
 

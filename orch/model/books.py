@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from orch.model.base import Value
 from orch.model.money import EntryKind, Evidence
+from orch.model.resources import ResourceName
 
 
 class Balance(Value):
@@ -45,9 +46,20 @@ class HourlyIncome(Value):
     amount: float = 0.0
 
 
+class Turned(Value):
+    """A setting of one node that a move changed: what its income by hour before that was earned with."""
+
+    node: str
+    resource: ResourceName
+    before: float
+    after: float
+    turned_at: datetime
+
+
 class Books(Value):
-    """All balances, and the last 31 days of income by hour."""
+    """All balances, the last 31 days of income by hour, and the settings that moves changed in them."""
 
     balances: tuple[Balance, ...] = ()
     hourly: tuple[HourlyIncome, ...] = ()
+    turned: tuple[Turned, ...] = ()
     sequence: int = 0

@@ -54,7 +54,8 @@ def appraise_node(
     horizon_h: float,
 ) -> Appraisal:
     """What a node's money looks like now."""
-    return appraise(reading, ledger.income(reading.node), prices, costs, before, now, horizon_h)
+    income = ledger.income(reading.node)
+    return appraise(reading, income, prices, costs, before, now, horizon_h, ledger.turned)
 
 
 def node_state(

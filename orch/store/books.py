@@ -8,9 +8,9 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from orch.model.base import Value
-from orch.model.books import Balance, Books, HourlyIncome
+from orch.model.books import Balance, Books, HourlyIncome, Turned
 from orch.model.money import EarnedUsd, Entry, Evidence
-from orch.store.rows import ENTRY
+from orch.store.rows import ENTRY, REALLOCATION
 from orch.store.transaction import explained
 from orch.store.values import from_stored_time, to_stored_time
 
@@ -129,7 +129,33 @@ def _restore(connection: duckdb.DuckDBPyConnection, now: datetime) -> Books:
         for node, unit, hour, best, usd, amount in _spread(connection, oldest, None, 3600, None)
     )
     found = connection.execute("SELECT value FROM meta WHERE key = 'sequence'").fetchall()
-    return Books(balances=balances, hourly=hourly, sequence=int(found[0][0]) if found else 0)
+    return Books(
+        balances=balances,
+        hourly=hourly,
+        turned=_turned(connection, oldest),
+        sequence=int(found[0][0]) if found else 0,
+    )
+
+
+def _turned(connection: duckdb.DuckDBPyConnection, since: datetime) -> tuple[Turned, ...]:
+    """Every setting that a settled move changed, oldest first."""
+    rows = connection.execute(
+        f"SELECT {REALLOCATION.columns} FROM reallocations WHERE state = 'settled' AND started_at >= ? "  # noqa: S608
+        "ORDER BY started_at, id",
+        [to_stored_time(since)],
+    ).fetchall()
+    return tuple(
+        Turned(
+            node=change.node,
+            resource=change.resource,
+            before=change.from_value,
+            after=change.to_value,
+            turned_at=move.ended_at or move.started_at,
+        )
+        for move in (REALLOCATION.decode(row) for row in rows)
+        for change in move.changes
+        if change.from_value is not None and change.to_value is not None
+    )
 
 
 def earned_totals(connection: duckdb.DuckDBPyConnection) -> EarnedTotals:

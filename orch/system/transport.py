@@ -151,7 +151,7 @@ class HttpTransport:
     def _make_ready(self, queue: _Queue) -> None:
         queue.ready_since = time.monotonic()
         self._ready.append(queue)
-        if not self._lacking():
+        if self._lacking() <= 0:
             self._work.notify()
         elif len(self._workers) < EASY_THREADS:
             self._start_worker()

@@ -57,7 +57,8 @@ class WebServer:
             if not self._thread.is_alive() or time.monotonic() > end:
                 raise EngineError(f"the HTTP interface on {self._bind}:{self._port} did not start")
             self._thread.join(0.01)
-        self.url = f"http://{self._bind}:{self._port}"
+        shown = f"[{self._bind}]" if ":" in self._bind else self._bind
+        self.url = f"http://{shown}:{self._port}"
         return self.url
 
     def stop(self) -> None:

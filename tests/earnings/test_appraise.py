@@ -10,6 +10,7 @@ import pytest
 from orch.earnings.accounts import Income
 from orch.earnings.appraise import appraise
 from orch.earnings.costs import RunningCosts
+from orch.model.books import Turned
 from orch.model.money import Price, PriceNow
 from orch.model.readings import Outlook, Pace, Reading
 from orch.model.resources import Resources
@@ -109,3 +110,23 @@ def test_two_changes_in_a_row_are_both_judged_from_what_was_last_seen():
     assert back.rate is not None
     assert before.rate is not None
     assert back.rate.mean == pytest.approx(before.rate.mean)
+
+
+def test_after_a_restart_the_recorded_moves_tell_what_the_history_was_earned_with():
+    earned = income(*[0.5] * 49)
+    before = appraise(reading(2.0), income(*[0.5] * 48), glm(), COSTS, None, at(48), 24.0)
+    watched = appraise(reading(8.0), earned, glm(), COSTS, before, at(48), 24.0)
+    move = Turned(node="n", resource="cpu_cores", before=2.0, after=8.0, turned_at=at(48))
+    other = Turned(node="n", resource="memory_gb", before=8.0, after=16.0, turned_at=at(48))
+    remembered = appraise(reading(8.0), earned, glm(), COSTS, None, at(49), 24.0, (move, other))
+    assert watched.rate is not None
+    assert remembered.rate is not None
+    assert remembered.rate.mean == pytest.approx(watched.rate.mean)
+    assert remembered.rate.evidence == "estimated"
+
+
+def test_after_a_restart_a_dial_turned_by_hand_is_seen():
+    move = Turned(node="n", resource="cpu_cores", before=2.0, after=8.0, turned_at=at(48))
+    found = appraise(reading(4.0), income(*[0.5] * 49), glm(), COSTS, None, at(49), 24.0, (move,))
+    assert found.regime is not None
+    assert (found.regime.dial, found.regime.dial_before) == (4.0, 2.0)

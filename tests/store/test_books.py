@@ -136,3 +136,14 @@ def test_a_ledger_goes_on_from_the_restored_books_as_if_nothing_had_been(writer,
     later = restored.book(reading(7, settled="3"), price_of, now)
     assert later == live.book(reading(7, settled="3"), price_of, now)
     assert earned_totals(writer.connection).total == live.earned("compute").__class__(settled=Decimal("0.475"))
+
+
+def test_the_books_remember_which_settings_moves_changed(writer, make):
+    writer.add_reallocation(make.reallocation("r1", "settled", make.START, ended_at=make.START + HOUR))
+    writer.add_reallocation(make.reallocation("r2", "rolled_back", make.START + HOUR))
+    writer.add_reallocation(make.reallocation("r0", "settled", make.START - timedelta(days=40)))
+    writer.commit()
+    books = restore_books(writer.connection, make.START + 2 * HOUR)
+    assert [(t.node, t.resource, t.before, t.after, t.turned_at) for t in books.turned] == [
+        ("disk", "cpu_cores", 1.0, 2.0, make.START + HOUR)
+    ]

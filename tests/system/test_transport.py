@@ -237,6 +237,24 @@ def test_hanging_nodes_do_not_delay_the_others(serve, transport, inbox):
     assert inbox.told.empty()
 
 
+def test_a_request_wakes_an_idle_thread_at_once(serve, transport, inbox):
+    gate = threading.Event()
+
+    def script(server, connection):
+        while server.read(connection):
+            gate.wait(5)
+            connection.sendall(http())
+
+    url = serve(script).url
+    for number in range(8):
+        transport.fetch(HttpRequest(url=url), reply_to="me", key="", node=f"n{number}", lane="fast")
+    gate.set()
+    assert all(isinstance(inbox.answer().reply, Reply) for _ in range(8))
+    for _ in range(5):  # now all threads are idle
+        transport.fetch(HttpRequest(url=url), reply_to="me", key="", node="n0", lane="fast")
+        assert isinstance(inbox.answer(within=3.0).reply, Reply)
+
+
 def test_a_slow_lane_does_not_delay_the_fast_one(serve, serve_bytes, transport, inbox):
     slow = HttpRequest(url=serve(hang).url, deadline_s=0.4)
     transport.fetch(slow, reply_to="me", key="slow", node="disk", lane="slow")
