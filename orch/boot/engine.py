@@ -191,8 +191,9 @@ class Engine:
         household = Household(house, directory, recipes(setting, house, fittings), seed=os.getpid())
         stack.callback(remove_engine, self.data_dir)
         stack.callback(timers.stop)
-        stack.callback(self._stop_household, household)
+        # After the household: a question that the stop cuts off is no failure of its node.
         stack.callback(transport.close)
+        stack.callback(self._stop_household, household)
         timers.start()
         household.start_all()
 

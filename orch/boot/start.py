@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 DEFAULT_SEED = 1
 DEMO_SPEED = 60.0
+SHORTEST_TICK_S = 0.05
+"""Real seconds between two ticks of a demonstration, at least."""
 
 
 def real_engine(config: Config, *, mode: Mode | None = None, port: int | None = None, web: bool = True) -> Engine:
@@ -75,17 +77,26 @@ def demo_engine(
         stack.callback(keep_world)
         server.start()
         stack.callback(server.stop)
-        tables = demo_tables(server.urls(), directory, mode)
+        tables = demo_tables(server.urls(), directory, mode, speed)
         config = from_tables(tables, demo_environment(), directory, source="demonstration")
         return Arrangement(config=config, kind="emulated", clock=clock)
 
     return Engine(data_dir, arrange, mode=mode, port=port, web=web)
 
 
-def demo_tables(urls: Any, data_dir: Path, mode: Mode) -> dict[str, Any]:
-    """The demonstration's configuration, as a file would give it."""
+def demo_tables(urls: Any, data_dir: Path, mode: Mode, speed: float) -> dict[str, Any]:
+    """The demonstration's configuration, as a file would give it.
+
+    At more than some hundred times real speed its ticks are as far apart as a small machine can follow.
+    """
+    shortest_s = SHORTEST_TICK_S * speed
     return {
         "orch": {"mode": mode, "data_dir": str(data_dir)},
+        "cadence": {
+            "poll_s": max(5.0, shortest_s),
+            "analyze_s": max(30.0, 2 * shortest_s),
+            "decide_s": max(60.0, 4 * shortest_s),
+        },
         "costs": {"usd_per_kwh": 0.15, "watts_idle": 20.0, "watts_per_core": 2.0},
         **demo_nodes(urls),
     }
