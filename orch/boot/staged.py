@@ -44,6 +44,11 @@ class StagedHouse:
     board: BoardSlot
     shelf: Shelf
     journal: Journal
+    supervisor: Supervisor
+
+    def failures(self) -> dict[str, str]:
+        """The last error of every actor that ever failed, by name; empty when none did."""
+        return dict(self.supervisor.last_errors)
 
     def close(self) -> None:
         """End every actor, last born first, so that everything is committed."""
@@ -87,7 +92,10 @@ def staged_house(
         tidy_every_s=tidy_every_s,
     )
     made = recipes(setting, house, fittings)
-    stage.add(Supervisor(house, made, stage.add, seed=seed))
+    supervisor = Supervisor(house, made, stage.add, seed=seed)
+    stage.add(supervisor)
     for recipe in made:
         stage.add(recipe.make())
-    return StagedHouse(stage=stage, setting=setting, board=board, shelf=shelf, journal=records)
+    return StagedHouse(
+        stage=stage, setting=setting, board=board, shelf=shelf, journal=records, supervisor=supervisor
+    )
