@@ -28,6 +28,7 @@ from orch.messages import (
     ReadingTaken,
     WakeUp,
 )
+from orch.model.readings import contact_lost
 from orch.protocols.attend import Attended, Limits, ask, report, take
 
 if TYPE_CHECKING:
@@ -183,7 +184,8 @@ class Adapter(Actor):
                     node=self._node,
                     allocation=reading.allocation,
                     committed=reading.committed,
-                    connected=reading.health in ("online", "degraded"),
+                    connected=reading.health in ("online", "degraded")
+                    and contact_lost(self._state.failures, reading.last_seen_at) is None,
                 ),
             )
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from orch.model.base import Value
 from orch.model.money import Accrual, Evidence
 from orch.model.resources import ResourceName, Resources
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 Health: TypeAlias = Literal["online", "degraded", "offline", "unknown"]
 
@@ -116,7 +119,7 @@ class Reading(Value):
 
 
 class Failure(Value):
-    """Why a question to a node has no usable answer."""
+    """Why a question to a node has no usable answer. `vital`: it is what says that the node is there."""
 
     endpoint: str
     reason: Reason
@@ -124,3 +127,10 @@ class Failure(Value):
     retryable: bool
     failed_at: datetime
     retry_after_s: float | None = None
+    vital: bool = False
+
+
+def contact_lost(failures: Iterable[Failure], last_seen_at: datetime | None) -> Failure | None:
+    """The vital question that had no usable answer since a node was last seen; None while all is well."""
+    lost = [each for each in failures if each.vital and (last_seen_at is None or each.failed_at >= last_seen_at)]
+    return max(lost, key=lambda each: each.failed_at, default=None)

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from orch.model.plans import Blocker
+from orch.model.readings import contact_lost
 from orch.model.resources import RESOURCES
 
 if TYPE_CHECKING:
@@ -85,6 +86,10 @@ def _contact_locks(node: NodeState, settings: PlanSettings, now: datetime) -> li
     if node.health == "offline":
         why = f": {node.health_reason}" if node.health_reason else ""
         return [Blocker(code="NODE_OFFLINE", sentence=f"{node.name} is offline{why}.", node=node.name)]
+    lost = contact_lost(node.failures, node.last_seen_at)
+    if lost is not None:
+        sentence = f"{node.name} has given no usable answer since it was last seen: {lost.sentence}."
+        return [Blocker(code="NODE_STALE", sentence=sentence, node=node.name)]
     oldest = now - timedelta(seconds=settings.stale_after_s)
     if node.health == "unknown" or node.resources_as_of is None:
         return [Blocker(code="NODE_STALE", sentence=f"How {node.name} does is not known.", node=node.name)]

@@ -71,36 +71,19 @@ def take(
         emulated=state.emulated or any(name.lower() == EMULATED_HEADER for name, _ in reply.headers),
     )
     if isinstance(reply, NoReply):
-        memory = spec.failed(state.memory, key, reply, now)
-        failure = Failure(
-            endpoint=key,
-            reason=reply.reason,
-            sentence=reply.sentence,
-            retryable=reply.retryable,
-            failed_at=reply.failed_at,
-            retry_after_s=reply.retry_after_s,
-        )
-        return _failed(replace(state, memory=memory), failure, now), failure
+        return _trouble(spec, state, key, reply, now)
     try:
         memory = spec.absorb(state.memory, key, reply, now)
     except ProtocolError as error:
-        failure = Failure(
-            endpoint=key,
+        wrong = NoReply(
             reason="absurd" if isinstance(error, AbsurdError) else "shape",
             sentence=str(error),
-            retryable=True,
-            failed_at=now,
-        )
-        wrong = NoReply(
-            reason=failure.reason,
-            sentence=failure.sentence,
             retryable=True,
             failed_at=now,
             elapsed_s=reply.elapsed_s,
             status=reply.status,
         )
-        memory = spec.failed(state.memory, key, wrong, now)
-        return _failed(replace(state, memory=memory), failure, now), failure
+        return _trouble(spec, state, key, wrong, now)
     left = tuple(each for each in state.failures if each.endpoint != key)
     return replace(state, memory=memory, schedule=good(state.schedule, key, now), failures=left), None
 
@@ -123,6 +106,23 @@ def report(spec: ProtocolSpec, state: Attended, now: datetime) -> Reading:
 def _larger(a: Resources, b: Resources) -> Resources:
     """The larger of what is known of each."""
     return combine(lambda x, y: y if x is None else x if y is None else max(x, y), a, b)
+
+
+def _trouble(
+    spec: ProtocolSpec, state: Attended, key: str, reply: NoReply, now: datetime
+) -> tuple[Attended, Failure]:
+    """The state after there was no usable answer, and the failure to tell of."""
+    failure = Failure(
+        endpoint=key,
+        reason=reply.reason,
+        sentence=reply.sentence,
+        retryable=reply.retryable,
+        failed_at=reply.failed_at,
+        retry_after_s=reply.retry_after_s,
+        vital=any(each.vital for each in spec.endpoints(state.memory, now) if each.key == key),
+    )
+    memory = spec.failed(state.memory, key, reply, now)
+    return _failed(replace(state, memory=memory), failure, now), failure
 
 
 def _failed(state: Attended, failure: Failure, now: datetime) -> Attended:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from orch.model.fleet import MODES
 from orch.model.moves import CanReallocate, Guards, Hold
 from orch.model.plans import Blocker
+from orch.model.readings import contact_lost
 from orch.model.resources import RESOURCES, TOLERANCE
 from orch.reallocation.holds import HOUR, past_of
 from orch.reallocation.steps import changed
@@ -152,6 +153,10 @@ def _unreachable(state: NodeState) -> Iterator[Blocker]:
     elif state.health == "unknown":
         yield Blocker(
             code="NODE_STALE", sentence=f"Whether {state.name} is connected is not known.", node=state.name
+        )
+    elif (lost := contact_lost(state.failures, state.last_seen_at)) is not None:
+        yield Blocker(
+            code="NODE_STALE", sentence=f"{state.name} gives no usable answer: {lost.sentence}.", node=state.name
         )
 
 
