@@ -51,28 +51,27 @@ def _ring(actors: int, messages: int) -> float:
     return played / (time.perf_counter() - begun)
 
 
-def _day(actors: int) -> float:
-    """Messages per second of one virtual day in which every actor ticks each 30 s."""
+def _day(actors: int, days: float) -> float:
+    """Messages per second of a virtual time in which every actor ticks each 30 s."""
     stage = Stage(1, START)
     house = stage.house()
     for index in range(actors):
         stage.add(_Ticker(str(index), house))
         stage.tell(str(index), FetchPrices(due_at=START))
     begun = time.perf_counter()
-    played = stage.run_until(START + timedelta(days=1))
+    played = stage.run_until(START + timedelta(days=days))
     return played / (time.perf_counter() - begun)
 
 
-def messages_per_second(repeats: int = 3) -> dict[str, float]:
+def messages_per_second(repeats: int = 3, messages: int = 200_000, days: float = 1.0) -> dict[str, float]:
     """Median messages per second of trivial handlers: told on in rings, and woken by timers.
 
-    `stage.ring.N` hands 200,000 messages on in a ring of N actors; `stage.timers.N` plays one virtual day of N
-    actors that each set a timer every 30 s.
+    `stage.ring.N` hands so many messages on in a ring of N actors; `stage.timers.N` plays so many virtual days
+    of N actors that each set a timer every 30 s.
     """
-    messages = 200_000
     rates: dict[str, float] = {}
     for actors in (1, 10, 100):
         rates[f"stage.ring.{actors}"] = median(_ring(actors, messages) for _ in range(repeats))
     for actors in (10, 100):
-        rates[f"stage.timers.{actors}"] = median(_day(actors) for _ in range(repeats))
+        rates[f"stage.timers.{actors}"] = median(_day(actors, days) for _ in range(repeats))
     return rates

@@ -6,8 +6,6 @@ up by hour in under 100 ms. Every database is a real file on the disk of the tem
 
 from __future__ import annotations
 
-import os
-import platform
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -15,9 +13,9 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-import duckdb
 import numpy as np
 
+from bench.machine import load, machine
 from orch.model.fleet import Limits, NodeState, Snapshot
 from orch.model.money import EarnedUsd, Entry, Rate
 from orch.model.resources import ZERO, Resources
@@ -30,6 +28,8 @@ from orch.store.values import to_stored_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    import duckdb
 
     from orch.store.writer import Writer
 
@@ -44,22 +44,23 @@ SLOW_ROWS = 20_000
 AIMS = {"commit_p99_ms": 25.0, "bulk_rows_per_s": 1_000_000.0, "roll_up_ms": 100.0}
 
 
-def run(commits: int = COMMITS, days: int = DAYS) -> dict[str, Any]:
-    """Measure everything.
-
-    Args:
-        commits: How many ticks are committed one after another; 120 are ten minutes at 5 s.
-        days: How much history is loaded and summed up.
+def run(*, quick: bool = False) -> dict[str, Any]:
+    """Measure everything; about a minute, or `quick` in seconds to see that it works.
 
     Returns:
-        `{bench, machine, aims, commit, bulk, roll_up, met}`; times in ms, rates in rows per second.
+        `{bench, quick, machine, load, aims, commit, bulk, roll_up, met}`; times in ms, rates in rows per second,
+        load averages before and after.
     """
+    before = load()
     with TemporaryDirectory(prefix="orch-bench-") as directory:
-        commit = measure_commits(Path(directory), commits)
-        bulk, roll = measure_history(Path(directory), days)
+        commit = measure_commits(Path(directory), 10 if quick else COMMITS)
+        days, slow_rows = (1, 500) if quick else (DAYS, SLOW_ROWS)
+        bulk, roll = measure_history(Path(directory), days, slow_rows)
     return {
         "bench": "store",
+        "quick": quick,
         "machine": machine(),
+        "load": [before, load()],
         "aims": AIMS,
         "commit": commit,
         "bulk": bulk,
@@ -76,6 +77,7 @@ def show(result: dict[str, Any]) -> None:
     """Print the tables."""
     machine_line = ", ".join(f"{key} {value}" for key, value in result["machine"].items())
     print(f"store: {machine_line}")
+    print("load averages (1, 5, 15 min) before and after: " + "; ".join(map(str, result["load"])))
     commit, bulk, roll = result["commit"], result["bulk"], result["roll_up"]
     print(
         f"\ncommit of one tick ({len(NODES)} samples, {ENTRIES} entries, board of {BODY_BYTES} bytes), "
@@ -100,26 +102,6 @@ def show(result: dict[str, Any]) -> None:
     print(f"  chart of {DAYS} days by hour {roll['chart_ms']:.1f} ms, file {roll['file_mb']:.0f} MB")
     for name, met in result["met"].items():
         print(f"{'met' if met else 'MISSED':7} {name}")
-
-
-def machine() -> dict[str, str | int]:
-    """What was measured on."""
-    return {
-        "cpu": _cpu_model(),
-        "cores": os.cpu_count() or 0,
-        "system": f"{platform.system()} {platform.release()}",
-        "python": platform.python_version(),
-        "duckdb": duckdb.__version__,
-        "numpy": np.__version__,
-    }
-
-
-def _cpu_model() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or "unknown"
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
 
 
 # -- one tick after another ------------------------------------------------------------------------------
@@ -248,7 +230,9 @@ def _entry(number: int, index: int, booked_at: datetime) -> Entry:
 # -- history ---------------------------------------------------------------------------------------------
 
 
-def measure_history(directory: Path, days: int) -> tuple[dict[str, Any], dict[str, Any]]:
+def measure_history(
+    directory: Path, days: int, slow_rows: int = SLOW_ROWS
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Load days of samples, then sum them up."""
     columns = history(days)
     rows = len(columns.taken_at)
@@ -260,9 +244,9 @@ def measure_history(directory: Path, days: int) -> tuple[dict[str, Any], dict[st
         seconds = perf_counter() - started
         bulk = {
             "store": {"rows": rows, "seconds": seconds, "rows_per_s": rows / seconds},
-            "executemany": _slow_load(directory, columns),
+            "executemany": _slow_load(directory, columns, slow_rows),
         }
-        _load_ticks(writer, columns)
+        load_ticks(writer, columns)
         checkpoint(writer.connection)
         roll = {"rows": rows, **_roll_ups(writer, START + timedelta(days=days))}
     finally:
@@ -290,7 +274,8 @@ def history(days: int) -> SampleColumns:
     )
 
 
-def _load_ticks(writer: Writer, columns: SampleColumns) -> None:
+def load_ticks(writer: Writer, columns: SampleColumns) -> None:
+    """The ticks that belong to samples of `history`."""
     incoming = {"taken_at": columns.taken_at[:: len(NODES)]}
     writer.connection.register("incoming_ticks", incoming)
     query = "INSERT INTO ticks SELECT taken_at, 'bench', 'online' FROM incoming_ticks"
@@ -298,8 +283,8 @@ def _load_ticks(writer: Writer, columns: SampleColumns) -> None:
     writer.connection.unregister("incoming_ticks")
 
 
-def _slow_load(directory: Path, columns: SampleColumns) -> dict[str, Any]:
-    rows = min(SLOW_ROWS, len(columns.taken_at))
+def _slow_load(directory: Path, columns: SampleColumns, most: int) -> dict[str, Any]:
+    rows = min(most, len(columns.taken_at))
     figures = [columns.figures[name][:rows].tolist() for name in FIGURES]
     named = [NODES[index] for index in columns.node[:rows]]
     rest = (["bench"] * rows, ["online"] * rows)

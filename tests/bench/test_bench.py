@@ -1,0 +1,46 @@
+"""The benches run, and say what they measured beside what is aimed at."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(*words, given=None):
+    ended = subprocess.run(
+        [sys.executable, *words], cwd=ROOT, input=given, capture_output=True, text=True, check=True, timeout=100
+    )
+    return ended.stdout
+
+
+def measured(bench):
+    """What a quick run found, and the tables it would have printed."""
+    document = run("-m", "bench", bench, "--quick", "--json")
+    show = f"import json, sys; from bench import {bench}; {bench}.show(json.load(sys.stdin))"
+    return json.loads(document), run("-c", show, given=document)
+
+
+def test_the_engine_is_measured_in_all_its_parts():
+    found, printed = measured("engine")
+    assert found["met"].keys() == found["aims"].keys()
+    assert found["ticks"]["ticks"] == 12
+    assert found["ticks"]["threads"] > found["ticks"]["nodes"]
+    assert min(found["stage"].values()) > 0
+    assert found["cost"]["rows"] == 4 * 17_280
+    assert 0 < found["cost"]["idle"]["pss_mb"] <= found["cost"]["peak"]["rss_mb"]
+    exported = {each["question"]: each["mb"] for each in found["cost"]["questions"]}
+    assert exported["export samples csv"] > 10
+    assert len(found["load"]) == 4
+    assert printed.count("aim") >= len(found["aims"])
+
+
+def test_the_store_is_measured_beside_executemany():
+    found, printed = measured("store")
+    assert found["met"].keys() == found["aims"].keys()
+    assert {"store", "executemany"} <= found["commit"].keys() & found["bulk"].keys() & found["roll_up"].keys()
+    assert found["bulk"]["store"]["rows_per_s"] > found["bulk"]["executemany"]["rows_per_s"]
+    assert printed.count("aim") >= len(found["aims"])
