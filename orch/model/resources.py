@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from orch.model.base import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 ResourceName: TypeAlias = Literal["cpu_cores", "memory_gb", "bandwidth_mbps", "storage_gb"]
 RESOURCES: tuple[ResourceName, ...] = ("cpu_cores", "memory_gb", "bandwidth_mbps", "storage_gb")
@@ -41,12 +41,20 @@ class Resources(Value):
         """The amount of one resource with unknown read as 0: only for sums that say what they leave out."""
         return self.get(name) or 0.0
 
-    def known(self) -> Iterator[tuple[ResourceName, float]]:
+    def known(self) -> list[tuple[ResourceName, float]]:
         """The resources with a known amount."""
-        for name in RESOURCES:
-            amount = self.get(name)
-            if amount is not None:
-                yield name, amount
+        cores, memory, bandwidth, storage = self.cpu_cores, self.memory_gb, self.bandwidth_mbps, self.storage_gb
+        # Asked for all the time: written out, it takes half as long.
+        found: list[tuple[ResourceName, float]] = []
+        if cores is not None:
+            found.append(("cpu_cores", cores))
+        if memory is not None:
+            found.append(("memory_gb", memory))
+        if bandwidth is not None:
+            found.append(("bandwidth_mbps", bandwidth))
+        if storage is not None:
+            found.append(("storage_gb", storage))
+        return found
 
     def filled(self, other: Resources) -> Resources:
         """This, with unknown amounts taken from `other`."""

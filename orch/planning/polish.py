@@ -23,6 +23,7 @@ WORTH_KEEPING = 0.99
 """Leaving out small changes must leave this share of the improvement."""
 
 Amounts: TypeAlias = "dict[str, dict[ResourceName, float]]"
+Split: TypeAlias = "dict[str, Resources]"
 
 
 def polish(problem: Problem, answer: Answer, dust_pct: float) -> Answer:
@@ -42,26 +43,26 @@ def polish(problem: Problem, answer: Answer, dust_pct: float) -> Answer:
     present = {node.name: node.present for node in problem.nodes}
     kept = objective(problem, present) if not check.violations(problem, present) else None
     rounded = _tidy(problem, coarse, dust_pct)
-    smaller = _tidy(problem, fine, dust_pct)
-    chosen = None
-    if rounded is not None:
-        chosen = rounded
-    if smaller is not None and (chosen is None or _about_as_good(problem, smaller, chosen, kept)):
-        chosen = smaller
+    smaller = rounded if fine == coarse else _tidy(problem, fine, dust_pct)
+    chosen, worth = _better(problem, rounded, smaller, kept)
     if chosen is None:
         return answer
-    worth = objective(problem, chosen)
     if kept is not None and worth <= kept:
         chosen, worth = present, kept
     shares = tuple(Share(node=node.name, allocation=chosen[node.name]) for node in problem.nodes)
     return replace(answer, shares=shares, objective_usd=worth)
 
 
-def _about_as_good(
-    problem: Problem, smaller: dict[str, Resources], larger: dict[str, Resources], kept: float | None
-) -> bool:
-    ours, theirs = objective(problem, smaller), objective(problem, larger)
-    return ours >= theirs or (kept is not None and ours - kept >= WORTH_KEEPING * (theirs - kept))
+def _better(
+    problem: Problem, rounded: Split | None, smaller: Split | None, kept: float | None
+) -> tuple[Split | None, float]:
+    """The split with fewer changes where it is about as good, else the merely rounded one; and its worth."""
+    ours = math.nan if smaller is None else objective(problem, smaller)
+    if rounded is None or rounded == smaller:
+        return smaller, ours
+    theirs = objective(problem, rounded)
+    about_as_good = ours >= theirs or (kept is not None and ours - kept >= WORTH_KEEPING * (theirs - kept))
+    return (smaller, ours) if about_as_good else (rounded, theirs)
 
 
 def dust_of(problem: Problem, dust_pct: float) -> dict[ResourceName, float]:
@@ -93,7 +94,7 @@ def _without_dust_changes(problem: Problem, amounts: Amounts, dust_pct: float) -
     return found
 
 
-def _tidy(problem: Problem, amounts: Amounts, dust_pct: float) -> dict[str, Resources] | None:
+def _tidy(problem: Problem, amounts: Amounts, dust_pct: float) -> Split | None:
     """Rounded, within every capacity, and without releases that nobody takes up; None if that breaks a rule."""
     rounded: Amounts = {}
     for node in problem.nodes:

@@ -22,21 +22,19 @@ EXACT = 1e-6
 
 def money_scale(problem: Problem) -> float:
     """The size of a problem's money in USD over the horizon, for tolerances."""
-    most = 0.0
+    most, scale = 0.0, scales(problem)
     for node in problem.nodes:
         most += abs(node.base_usd_per_hour)
         most += sum(
-            abs(each.usd_per_hour) * min(each.width, _widest(problem, each.takes)) for each in node.activities
+            abs(each.usd_per_hour) * min(each.width, _widest(scale, each.takes)) for each in node.activities
         )
-    scale = scales(problem)
     costs = sum(
         node.change_usd + sum(unit * scale[name] for name, unit in node.unit_usd.known()) for node in problem.nodes
     )
     return max(most * problem.horizon_h + costs, 1e-12)
 
 
-def _widest(problem: Problem, takes: Resources) -> float:
-    scale = scales(problem)
+def _widest(scale: Mapping[ResourceName, float], takes: Resources) -> float:
     return min((scale[name] / amount for name, amount in takes.known() if amount > 0.0), default=math.inf)
 
 

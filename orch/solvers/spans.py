@@ -9,7 +9,7 @@ from orch.model.base import Value
 from orch.model.resources import RESOURCES, ResourceName, Resources
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from orch.model.problems import Problem, ProblemNode
 
@@ -90,8 +90,7 @@ def scales(problem: Problem) -> dict[ResourceName, float]:
 
 def can_stop(problem: Problem, node: ProblemNode) -> bool:
     """Whether a node may be given nothing at all."""
-    fixed = (span for span in spans(problem, node) if span.fixed)
-    return node.may_stop and all(span.present <= 0.0 for span in fixed)
+    return node.may_stop and all(span.present <= 0.0 for span in spans(problem, node) if span.fixed)
 
 
 def faults(problem: Problem) -> tuple[str, ...]:
@@ -144,11 +143,12 @@ def conflicts(problem: Problem) -> tuple[str, ...]:
     Complete but for `max_changes`, where only the changes that every split needs are counted.
     """
     found: list[str] = []
-    for node in problem.nodes:
-        found += _own_conflicts(problem, node)
     scale = scales(problem)
+    ranges = {node.name: {span.resource: span for span in spans(problem, node)} for node in problem.nodes}
+    for node in problem.nodes:
+        found += _own_conflicts(problem, node, ranges[node.name].values(), scale)
     for name, capacity in problem.capacity.known():
-        parts = [(node, *_must_keep(problem, node, name)) for node in problem.nodes]
+        parts = [(node, *_must_keep(problem, node, ranges[node.name].get(name))) for node in problem.nodes]
         total = math.fsum(amount for _, amount, _ in parts)
         if total > capacity + TIGHT * scale[name]:
             kept = ", ".join(f"{node.name} {amount:g} ({why})" for node, amount, why in parts if amount > 0.0)
@@ -158,11 +158,12 @@ def conflicts(problem: Problem) -> tuple[str, ...]:
     return tuple(found) + (_too_few_changes(problem) if not found else ())
 
 
-def _own_conflicts(problem: Problem, node: ProblemNode) -> Iterator[str]:
+def _own_conflicts(
+    problem: Problem, node: ProblemNode, ranges: Iterable[Span], scale: Mapping[ResourceName, float]
+) -> Iterator[str]:
     if can_stop(problem, node) and (not node.locked or all(amount <= 0.0 for _, amount in node.present.known())):
         return
-    scale = scales(problem)
-    for span in spans(problem, node):
+    for span in ranges:
         slack = TIGHT * scale[span.resource]
         which = "floor" if span.floor >= span.need else "need"
         if span.fixed:
@@ -175,8 +176,7 @@ def _own_conflicts(problem: Problem, node: ProblemNode) -> Iterator[str]:
             yield f"{node.name}: its {which} of {span.least:g} {span.resource} exceeds its cap of {span.most:g}"
 
 
-def _must_keep(problem: Problem, node: ProblemNode, name: ResourceName) -> tuple[float, str]:
-    span = next((each for each in spans(problem, node) if each.resource == name), None)
+def _must_keep(problem: Problem, node: ProblemNode, span: Span | None) -> tuple[float, str]:
     if span is None:
         return 0.0, "not planned"
     if span.fixed:
