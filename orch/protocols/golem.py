@@ -26,6 +26,7 @@ from orch.protocols.golem_money import (
     RECENT,
     next_pages,
     settle,
+    with_invoices,
     with_pays,
 )
 from orch.protocols.golem_work import (
@@ -248,8 +249,7 @@ def _absorb(memory: GolemMemory, key: str, reply: Reply, now: datetime) -> Golem
             return _with_invoice_page(memory, key, reply, now)
         case "invoice":
             invoice = answers.read_invoice(reply, key, name, now)
-            memory = replace(memory, invoices={**memory.invoices, name: invoice})
-            return settle(memory, (invoice.agreement_id,), now)
+            return settle(with_invoices(memory, (invoice,)), (invoice.agreement_id,), now)
         case "terms":
             return replace(memory, terms={**memory.terms, name: answers.read_terms(reply, key, name)})
         case _:
@@ -292,11 +292,8 @@ def _with_invoice_page(memory: GolemMemory, key: str, reply: Reply, now: datetim
         raise ShapeError(f"{key}: an answer before the identity of the key is known")
     first = not memory.invoice_pages.complete
     invoices, rows, newest = answers.read_invoices(reply, key, memory.identity, now)
-    memory = msgspec.structs.replace(
-        memory,
-        invoices={**memory.invoices, **{invoice.invoice_id: invoice for invoice in invoices}},
-        invoice_pages=next_pages(memory.invoice_pages, rows, newest),
-    )
+    pages = next_pages(memory.invoice_pages, rows, newest)
+    memory = msgspec.structs.replace(with_invoices(memory, invoices), invoice_pages=pages)
     touched = memory.pays if first else {invoice.agreement_id for invoice in invoices}
     return settle(memory, tuple(touched), now)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal
-from heapq import nlargest
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -78,28 +78,28 @@ def with_pays(memory: GolemMemory, pays: Iterable[Pay], now: datetime) -> GolemM
 
 
 def settle(memory: GolemMemory, agreements: Iterable[str], now: datetime) -> GolemMemory:
-    """The memory with the accruals of these agreements, and what follows from all, brought up to date.
+    """The memory with the accruals of these agreements (those whose rows or invoices are new) and what follows.
 
     Nothing is stated before all invoices have been read once: an agreement's invoice tells until when its
     money was earned, and whether it was.
     """
-    counted = _counted(memory)
+    touched, counted = tuple(agreements), memory.digest.invoices
     accruals = dict(memory.accruals)
     last = newest_pay(memory)
-    for agreement in agreements if memory.invoice_pages.complete else ():
+    for agreement in touched if memory.invoice_pages.complete else ():
         pay = memory.pays.get(agreement)
         if pay is not None:
             before = accruals.get(agreement)
             stated = _accrual(pay, counted.get(agreement), before, now, newest=pay is last)
             accruals[agreement] = before if before is not None and before == stated else stated
     memory = msgspec.structs.replace(memory, accruals=accruals)
-    return msgspec.structs.replace(memory, digest=_digest(memory, counted, now))
+    return msgspec.structs.replace(memory, digest=_digest(memory, touched, now))
 
 
 def newest_pay(memory: GolemMemory) -> Pay | None:
     """The agreement that began to be paid for last."""
-    dated = (pay for pay in memory.pays.values() if pay.created_at is not None)
-    return max(dated, key=lambda pay: (pay.created_at, pay.agreement_id), default=None)
+    dated = [(pay.created_at, pay.agreement_id) for pay in memory.pays.values() if pay.created_at is not None]
+    return memory.pays[max(dated)[1]] if dated else None
 
 
 def next_pages(pages: Pages, rows: int, newest: datetime | None) -> Pages:
@@ -131,54 +131,62 @@ def asked_after(pages: Pages, open_times: Iterable[datetime], known_times: Itera
     after = pages.newest
     if pages.complete and not pages.more and not pages.crowded:
         oldest_first = sorted(open_times)
-        reach = nlargest(REREAD, known_times)[-1:] if oldest_first else []
+        reach = sorted(known_times)[-REREAD:][:1] if oldest_first else []
         after = next((moment for moment in oldest_first if [moment] >= reach), after)
     return after if pages.strict else after - OVERLAP
 
 
-def _counted(memory: GolemMemory) -> dict[str, Invoice]:
-    """The invoice that counts, by agreement: the newest that is not written off, else the newest."""
+def with_invoices(memory: GolemMemory, invoices: Iterable[Invoice]) -> GolemMemory:
+    """The memory with newer invoices, and by agreement the one that counts.
+
+    That is the newest that is not written off, else the newest.
+    """
+    known = {**memory.invoices, **{invoice.invoice_id: invoice for invoice in invoices}}
     counted: dict[str, Invoice] = {}
-    for invoice in memory.invoices.values():
+    for invoice in known.values():
         rival = counted.get(invoice.agreement_id)
         if rival is None or _precedence(rival) < _precedence(invoice):
             counted[invoice.agreement_id] = invoice
-    return counted
+    digest = msgspec.structs.replace(memory.digest, invoices=counted)
+    return msgspec.structs.replace(memory, invoices=known, digest=digest)
 
 
 def _precedence(invoice: Invoice) -> tuple[bool, datetime, str]:
     return invoice.status not in WRITTEN_OFF, invoice.issued_at, invoice.invoice_id
 
 
-def _digest(memory: GolemMemory, counted: dict[str, Invoice], now: datetime) -> Digest:
-    ended = sorted(
-        (agreement for agreement in counted if agreement in memory.pays),
-        key=lambda agreement: counted[agreement].issued_at,
-        reverse=True,
-    )
-    open_pays = [pay for pay in memory.pays.values() if not pay.gone and not _is_known_final(memory, pay)]
-    open_invoices = [invoice for invoice in memory.invoices.values() if invoice.status not in CLOSED]
+def _digest(memory: GolemMemory, touched: Iterable[str], now: datetime) -> Digest:
+    """What follows from all agreements; what was not touched is as open as before."""
+    counted, pays, invoices = memory.digest.invoices, memory.pays, memory.invoices.values()
+    ended = [invoice for agreement, invoice in counted.items() if agreement in pays]
+    ended.sort(key=attrgetter("issued_at"), reverse=True)
+    long_ago = now - LOOK_BACK
+    candidates = [pays[each] for each in dict.fromkeys((*memory.digest.open_pays, *touched)) if each in pays]
+    open_pays = [pay for pay in candidates if not pay.gone and not _is_known_final(memory, pay)]
+    open_invoices = [invoice for invoice in invoices if invoice.status not in CLOSED]
     return Digest(
         invoices=counted,
         ended=tuple(
-            agreement
-            for number, agreement in enumerate(ended)
-            if number < RECENT or now - counted[agreement].issued_at < LOOK_BACK
+            [
+                invoice.agreement_id
+                for number, invoice in enumerate(ended)
+                if number < RECENT or invoice.issued_at > long_ago
+            ]
         ),
         finished=len(ended),
-        open_pays=tuple(pay.agreement_id for pay in open_pays),
-        open_invoices=tuple(invoice.invoice_id for invoice in open_invoices),
+        open_pays=tuple([pay.agreement_id for pay in open_pays]),
+        open_invoices=tuple([invoice.invoice_id for invoice in open_invoices]),
         pays_after=asked_after(
             memory.pay_pages,
-            (pay.created_at for pay in open_pays if pay.created_at),
-            (pay.created_at for pay in memory.pays.values() if pay.created_at),
+            [pay.created_at for pay in open_pays if pay.created_at],
+            [pay.created_at for pay in pays.values() if pay.created_at],
         ),
         invoices_after=asked_after(
             memory.invoice_pages,
-            (invoice.issued_at for invoice in open_invoices),
-            (invoice.issued_at for invoice in memory.invoices.values()),
+            [invoice.issued_at for invoice in open_invoices],
+            [invoice.issued_at for invoice in invoices],
         ),
-        for_test_tokens=sum(pay.platform.endswith("-tglm") for pay in memory.pays.values()),
+        for_test_tokens=sum([pay.platform.endswith("-tglm") for pay in pays.values()]),
     )
 
 

@@ -131,7 +131,9 @@ def _agreed(memory: GolemMemory, agreement: str) -> Resources:
 def _started(memory: GolemMemory, pay: Pay) -> datetime | None:
     terms = memory.terms.get(pay.agreement_id)
     approved_at = terms.approved_at if terms is not None else None
-    return min(filter(None, (approved_at, pay.created_at)), default=None)
+    if approved_at is None or pay.created_at is None:
+        return approved_at or pay.created_at
+    return min(approved_at, pay.created_at)
 
 
 def _threads(memory: GolemMemory, pay: Pay, end: datetime, least_h: float) -> float | None:
