@@ -187,6 +187,9 @@ def _slow(key: str, url: str, period_s: float, *, rank: int) -> Endpoint:
 
 
 def _with_node(memory: Memory, node: Node) -> Memory:
+    if memory.node is not None and memory.node.satellites and not node.satellites:
+        # The list is null before a node's first reports, and when its databases cannot be read.
+        raise ShapeError(f"{VITAL}: no satellites where there were {len(memory.node.satellites)}")
     starts = memory.starts
     if node.started_at is not None and node.started_at not in starts:
         starts = (*starts, node.started_at)[-STARTS_KEPT:]
