@@ -144,7 +144,14 @@ class Engine:
         )
         for target in lever_targets(setting):
             stack.callback(lock_target(target).release)
+        self._refuse_taken_port(arranged.config)
         self._house(setting, arranged)
+
+    def _refuse_taken_port(self, config: Config) -> None:
+        """Before anybody is born: the gateway comes last, and would be tried again and again."""
+        from orch.web.server import listen
+
+        listen(*self._address(config)).close()
 
     def _house(self, setting: Setting, arranged: Arrangement) -> None:
         stack, clock = self._stack, arranged.clock
@@ -200,9 +207,13 @@ class Engine:
     def _server(self, backend: Backend, config: Config) -> WebServer:
         from orch.web.server import WebServer
 
+        return WebServer(backend, *self._address(config))
+
+    def _address(self, config: Config) -> tuple[str, int]:
+        """Where the HTTP interface listens."""
         if not self._web:
-            return WebServer(backend, "127.0.0.1", 0)
-        return WebServer(backend, config.web.bind, config.web.port if self._port is None else self._port)
+            return "127.0.0.1", 0
+        return config.web.bind, config.web.port if self._port is None else self._port
 
     def _announce(self, token_file: str, clock: Clock, url: str) -> None:
         self.url = url

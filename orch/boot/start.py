@@ -14,14 +14,14 @@ from orch.emulator.demo import demo_environment, demo_nodes
 from orch.emulator.keeper import load_or_create, save
 from orch.emulator.shell import EmulatorServer
 from orch.errors import DataDirError
-from orch.store import queries
-from orch.store.database import open_read_only
+from orch.store.database import look_into
+from orch.store.values import from_stored_time
 from orch.system.clock import RealClock, ScaledClock
 from orch.system.journal import FileJournal
 from orch.system.paths import DATABASE_FILE, JOURNAL_FILE, WORLD_DIR
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from orch.config.schema import Config
@@ -36,13 +36,16 @@ SHORTEST_TICK_S = 0.05
 def real_engine(config: Config, *, mode: Mode | None = None, port: int | None = None, web: bool = True) -> Engine:
     """An engine on a configuration, in real time.
 
-    Its data are of kind `emulated` when its nodes are: the directory's own kind decides, and before there is
-    one the nodes are asked.
+    Its data are of kind `emulated` when its nodes say so; a directory of the other kind is refused.
     """
 
     def arrange(data_dir: Path, _: ExitStack) -> Arrangement:
-        known = _kept_kind(data_dir)
-        kind: Kind = known or ("emulated" if answers_as_emulated(config) else "real")
+        kind: Kind = "emulated" if answers_as_emulated(config) else "real"
+        kept = _kept(data_dir).get("kind", kind)
+        if kept != kind:
+            raise DataDirError(
+                f"{data_dir} holds data of {kept} nodes, and these are {kind}; choose another one with --data-dir"
+            )
         return Arrangement(config=config, kind=kind, clock=RealClock())
 
     return Engine(config.data_dir, arrange, mode=mode, port=port, web=web)
@@ -60,9 +63,10 @@ def demo_engine(
     """The demonstration: four emulated nodes behind HTTP, and an engine on them, in one process."""
 
     def arrange(directory: Path, stack: ExitStack) -> Arrangement:
-        if _kept_kind(directory) == "real":
+        kept = _kept(directory)
+        if kept.get("kind", "emulated") != "emulated":
             raise DataDirError(f"{directory} holds real nodes' data; choose another one with --data-dir")
-        start = max([datetime.now(UTC), *_last_times(directory)])
+        start = max([datetime.now(UTC), *_last_times(kept, directory)])
         place = directory / WORLD_DIR
         place.mkdir(mode=0o700, exist_ok=True)
         world = load_or_create(place, seed, start)
@@ -125,20 +129,15 @@ def serve_emulator(
         }
 
 
-def _kept_kind(data_dir: Path) -> Kind | None:
-    if not (data_dir / DATABASE_FILE).exists():
-        return None
-    with open_read_only(data_dir / DATABASE_FILE) as connection:
-        return "emulated" if queries.meta(connection).kind == "emulated" else "real"
+def _kept(data_dir: Path) -> Mapping[str, str]:
+    """What the database of an earlier run says of itself."""
+    return look_into(data_dir / DATABASE_FILE) or {}
 
 
-def _last_times(data_dir: Path) -> Iterator[datetime]:
+def _last_times(kept: Mapping[str, str], data_dir: Path) -> Iterator[datetime]:
     """The newest times that the books of an earlier run speak of."""
-    if (data_dir / DATABASE_FILE).exists():
-        with open_read_only(data_dir / DATABASE_FILE) as connection:
-            clock = queries.meta(connection).clock
-        if clock is not None:
-            yield clock
+    if "clock" in kept:
+        yield from_stored_time(datetime.fromisoformat(kept["clock"]))
     if (data_dir / JOURNAL_FILE).exists():
         records = FileJournal(data_dir / JOURNAL_FILE).read()
         if records:

@@ -59,6 +59,31 @@ def open_for_writing(
         raise
 
 
+def look_into(path: Path, *, pause: Callable[[float], None] = sleep) -> dict[str, str] | None:
+    """What the database says of itself, before an engine starts on it; None when there is none.
+
+    An older schema is welcome: opening it for writing brings it up to date.
+
+    Args:
+        path: `orch.duckdb` in the data directory.
+        pause: Waits so many seconds while another process holds the file: 5 s in all.
+
+    Raises:
+        StoreError: Held by another process, from a newer version, not a database of orch, or damaged.
+    """
+    if not path.exists():
+        return None
+    database = _connect_patiently(path, pause, read_only=True)
+    try:
+        meta = _read_meta(database, path)
+    except duckdb.Error as error:
+        raise explain(error, path) from error
+    finally:
+        database.close()
+    _refuse_newer(meta.get("schema_version"), path)
+    return meta
+
+
 @contextmanager
 def open_read_only(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """The database while no engine runs: read, and leave the block at once.
@@ -124,15 +149,17 @@ def _connect(path: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnectio
         raise explain(error, path) from error
 
 
-def _connect_patiently(path: Path, pause: Callable[[float], None]) -> duckdb.DuckDBPyConnection:
+def _connect_patiently(
+    path: Path, pause: Callable[[float], None], *, read_only: bool = False
+) -> duckdb.DuckDBPyConnection:
     for _ in range(RETRIES):
         try:
-            return connect(path)
+            return connect(path, read_only=read_only)
         except duckdb.Error as error:
             if not LOCKED.search(str(error)):
                 raise explain(error, path) from error
         pause(RETRY_S)
-    return _connect(path)
+    return _connect(path, read_only=read_only)
 
 
 def _prepare(database: duckdb.DuckDBPyConnection, path: Path, kind: Kind, host: str, now: datetime) -> None:

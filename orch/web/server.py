@@ -35,7 +35,7 @@ class WebServer:
         """Listen; returns the URL. Raises EngineError when the port is taken or the server does not come up."""
         import uvicorn
 
-        listener = self._listen()
+        listener = listen(self._bind, self._port)
         self._port = listener.getsockname()[1]
         config = uvicorn.Config(
             create_app(self._backend, self._bind),
@@ -70,17 +70,18 @@ class WebServer:
             if self._thread.is_alive():
                 log.warning("the HTTP interface did not stop in time")
 
-    def _listen(self) -> socket.socket:
-        family = socket.AF_INET6 if ":" in self._bind else socket.AF_INET
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((self._bind, self._port))
-        except OSError as error:
-            listener.close()
-            raise EngineError(
-                f"the port {self._port} on {self._bind} is not free ({error.strerror}); "
-                "set another one with --port or [web] port"
-            ) from error
+
+def listen(bind: str, port: int) -> socket.socket:
+    """A listening socket on an address; any free port for 0. Raises EngineError when the port is taken."""
+    family = socket.AF_INET6 if ":" in bind else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((bind, port))
         listener.listen(128)
-        return listener
+    except OSError as error:
+        listener.close()
+        raise EngineError(
+            f"the port {port} on {bind} is not free ({error.strerror}); set another one with --port or [web] port"
+        ) from error
+    return listener
