@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, assert_never
 
 from msgspec.structs import replace
@@ -206,8 +207,7 @@ class Coordinator(Actor):
         ledger = self._state.ledger
         if ledger is not None:
             now = self.house.clock.now()
-            prices = self._prices(now)
-            self._state.entries.extend(ledger.book(reading, prices.get, now))
+            self._state.entries.extend(ledger.book(reading, partial(self._price, now=now), now))
 
     def _appraise(self, ledger: Ledger, now: datetime) -> None:
         prices = self._prices(now)
@@ -225,16 +225,20 @@ class Coordinator(Actor):
                 )
 
     def _prices(self, now: datetime) -> dict[str, PriceNow]:
-        return {
-            token: price_now(
-                self._state.prices,
-                token,
-                now,
-                stale_after_s=self._plan.stale_after_s,
-                unknown_after_s=self._plan.unknown_after_s,
-            )
-            for token in self._plan.tokens
-        }
+        prices = ((token, self._price(token, now)) for token in self._plan.tokens)
+        return {token: price for token, price in prices if price is not None}
+
+    def _price(self, token: str, now: datetime) -> PriceNow | None:
+        """The price of a token now; None for what no node's income is counted in."""
+        if token not in self._plan.tokens:
+            return None
+        return price_now(
+            self._state.prices,
+            token,
+            now,
+            stale_after_s=self._plan.stale_after_s,
+            unknown_after_s=self._plan.unknown_after_s,
+        )
 
     def _dirty_all(self) -> None:
         for known in self._state.nodes.values():

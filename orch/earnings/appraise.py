@@ -165,10 +165,11 @@ def _observed(
 
 def _evidence(reading: Reading) -> Evidence:
     """The worst evidence that newest income rests on."""
-    newest = max((a for a in reading.accruals if a.kind == "earned"), key=lambda a: a.as_of, default=None)
-    if newest is None:
-        return "estimated"
-    return _worst(newest.amounts)
+    newest = None
+    for each in reading.accruals:  # hundreds of them, at every reading
+        if each.kind == "earned" and (newest is None or each.as_of > newest.as_of):
+            newest = each
+    return "estimated" if newest is None else _worst(newest.amounts)
 
 
 def _worst(amounts: Amounts) -> Evidence:

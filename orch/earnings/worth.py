@@ -103,20 +103,23 @@ def _dial(outlook: Outlook, dial: ResourceName, rate: Rate, given: float) -> Wor
         "high": rate.high / use_of(given, demand.high),
     }
     edges = sorted({0.0, given, *(edge * demand.expected for edge in DIAL_EDGES)})
+    curves = {
+        "low": [use_of(edge, demand.low) for edge in edges],
+        "mean": [use_of(edge, demand.expected) for edge in edges],
+        "high": [use_of(edge, demand.high) for edge in edges],
+    }
+    takes = _takes(outlook, dial)
     activities = []
-    for start, stop in pairwise(edges):
+    for index, (start, stop) in enumerate(pairwise(edges)):
         width = stop - start
         if width < 1e-6:
             continue
-
-        def slope(mean: float, scale: float, a: float = start, b: float = stop) -> float:
-            return scale * (use_of(b, mean) - use_of(a, mean)) / (b - a)
-
-        expected = slope(demand.expected, scales["mean"])
-        bounds = [slope(demand.low, scales["low"]), slope(demand.high, scales["high"])]
+        slopes = {name: scales[name] * (curve[index + 1] - curve[index]) / width for name, curve in curves.items()}
+        expected = slopes["mean"]
+        bounds = [slopes["low"], slopes["high"]]
         activities.append(
             Activity(
-                takes=_takes(outlook, dial),
+                takes=takes,
                 width=width,
                 usd_per_hour=expected,
                 low=min(expected, *bounds),

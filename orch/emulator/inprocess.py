@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -44,16 +45,15 @@ def answer_request(world: World, request: Request, now: datetime) -> tuple[Reply
     """
     if not isinstance(request, HttpRequest):
         return _none("missing_file", "the emulated services have no files", now, 0.0), 0.0
-    parts = urlsplit(request.url)
-    service = _HOSTS.get(parts.hostname or "")
+    service, host, path, query = _target(request.url)
     if service is None:
-        return _none("unreachable", f"there is no emulated service {parts.hostname}", now, 0.0), 0.0
+        return _none("unreachable", f"there is no emulated service {host}", now, 0.0), 0.0
     secrets = tuple((name, secret.value) for name, secret in request.secret_headers)
     ask = Ask(
         service=service,
-        path=parts.path or "/",
+        path=path,
         method=request.method,
-        query=parts.query,
+        query=query,
         headers=request.headers + secrets,
         body=request.body or b"",
     )
@@ -63,6 +63,14 @@ def answer_request(world: World, request: Request, now: datetime) -> tuple[Reply
     if response.status == 301 and location.startswith("/"):
         response = answer(world, Ask(service=service, path=location, headers=ask.headers), now)
     return _outcome(request, response, now, latency), latency
+
+
+@lru_cache(maxsize=4096)
+def _target(url: str) -> tuple[Service | None, str, str, str]:
+    """The service behind a URL, its host, path and query: the same few are asked for again and again."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    return _HOSTS.get(host), host, parts.path or "/", parts.query
 
 
 def _latency(ask: Ask, now: datetime) -> float:

@@ -58,7 +58,12 @@ class Resources(Value):
 
     def filled(self, other: Resources) -> Resources:
         """This, with unknown amounts taken from `other`."""
-        return combine(lambda mine, theirs: theirs if mine is None else mine, self, other)
+        return Resources(
+            cpu_cores=other.cpu_cores if self.cpu_cores is None else self.cpu_cores,
+            memory_gb=other.memory_gb if self.memory_gb is None else self.memory_gb,
+            bandwidth_mbps=other.bandwidth_mbps if self.bandwidth_mbps is None else self.bandwidth_mbps,
+            storage_gb=other.storage_gb if self.storage_gb is None else self.storage_gb,
+        )
 
 
 ZERO = Resources(cpu_cores=0.0, memory_gb=0.0, bandwidth_mbps=0.0, storage_gb=0.0)

@@ -59,6 +59,14 @@ STALE_AFTER = timedelta(hours=3)
 EPOCHS_OF_HISTORY = 12
 
 
+def _query(call: str, given: dict[str, int | bool]) -> str:
+    return f"{call}?input={quote(json.dumps(given, separators=(',', ':')))}"
+
+
+_LATEST_EPOCH = _query("epochEarnings", {"limit": 1, "isLatestOnly": True})
+_ALL_EPOCHS = _query("epochEarnings", {"limit": EPOCHS_OF_HISTORY, "isLatestOnly": False})
+
+
 class GrassOptions(Value):
     """`[nodes.X]` with `protocol = "grass"`.
 
@@ -108,13 +116,11 @@ class Grass:
         devices = _endpoint(memory, token, "devices", "activeDevices", rank=0)
         if memory.refused_since is not None:
             return (devices,)
-        latest = {"limit": 1, "isLatestOnly": True}
-        history = {"limit": EPOCHS_OF_HISTORY, "isLatestOnly": False}
         return (
             devices,
             _endpoint(memory, token, "user", "retrieveUser", rank=1),
-            _endpoint(memory, token, "epochs", _query("epochEarnings", latest), rank=3),
-            _endpoint(memory, token, "epochs/history", _query("epochEarnings", history), rank=2, once=True),
+            _endpoint(memory, token, "epochs", _LATEST_EPOCH, rank=3),
+            _endpoint(memory, token, "epochs/history", _ALL_EPOCHS, rank=2, once=True),
         )
 
     def absorb(self, memory: Memory, key: str, reply: Reply, now: datetime) -> Memory:  # noqa: ARG002 - ProtocolSpec
@@ -195,10 +201,6 @@ def _endpoint(memory: Memory, token: str, key: str, path: str, *, rank: int, onc
     )
     vital = key == "devices"
     return Endpoint(key=key, request=request, period_s=HOUR, rank=rank, once=once, vital=vital, backoff_max_s=HOUR)
-
-
-def _query(call: str, given: dict[str, int | bool]) -> str:
-    return f"{call}?input={quote(json.dumps(given, separators=(',', ':')))}"
 
 
 def _accruals(memory: Memory, now: datetime) -> tuple[Accrual, ...]:

@@ -106,7 +106,7 @@ def read_epochs(reply: Reply, key: str) -> tuple[Epoch, ...]:
 def usable_token(token: str) -> str | None:
     """The bare token as it goes into a header, or None for what can't: nothing is ever sent of such a one."""
     bare = token.strip().removeprefix("Bearer ").strip()
-    return bare if bare and all("!" <= letter <= "~" for letter in bare) else None
+    return bare if bare.isascii() and bare.isprintable() and bare and " " not in bare else None
 
 
 def token_expiry(token: str) -> datetime | None:

@@ -9,6 +9,7 @@ configuration. Sources: Streamr's Operator and Sponsorship contracts, Ethereum J
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -190,30 +191,31 @@ def _logs(memory: StreamrMemory, kind: str, blocks: tuple[int, int] | None, *, r
 
 def _words(memory: StreamrMemory) -> list[Endpoint]:
     """The getters with one word: the operator's, and those of each of its sponsorships."""
-    operator = memory.operator
-    found = [_word(memory, key, operator, selector, HOUR_S) for key, selector in _OPERATOR_WORDS.items()]
+    url, operator = memory.options.rpc_url, memory.operator
+    found = [_word(url, key, operator, selector, HOUR_S) for key, selector in _OPERATOR_WORDS.items()]
     free = abi.call_data(_BALANCE_OF, operator)
-    found.append(_word(memory, "free", memory.options.data_token, free, HOUR_S))
+    found.append(_word(url, "free", memory.options.data_token, free, HOUR_S))
     if "owner" in memory.words:
         owned = abi.call_data(_BALANCE_OF, abi.address(memory.words["owner"], "owner"))
-        found.append(_word(memory, "owned", operator, owned, HOUR_S))
+        found.append(_word(url, "owned", operator, owned, HOUR_S))
     if "config" in memory.words:
         config = abi.address(memory.words["config"], "config")
-        found.append(_word(memory, "fee", config, _PROTOCOL_FEE, HOUR_S))
+        found.append(_word(url, "fee", config, _PROTOCOL_FEE, HOUR_S))
     for each in () if memory.earnings is None else memory.earnings.sponsorships:
         found += [
-            _word(memory, f"locked/{each}", each, abi.call_data(_LOCKED_STAKE, operator), FLAG_S),
-            _word(memory, f"stake/{each}", operator, abi.call_data(_STAKED_INTO, each), HOUR_S),
-            _word(memory, f"total/{each}", each, _TOTAL_STAKED, HOUR_S),
-            _word(memory, f"solvent/{each}", each, _SOLVENT_UNTIL, HOUR_S),
-            _word(memory, f"joined/{each}", each, abi.call_data(_JOIN_TIME, operator), DAY_S),
+            _word(url, f"locked/{each}", each, abi.call_data(_LOCKED_STAKE, operator), FLAG_S),
+            _word(url, f"stake/{each}", operator, abi.call_data(_STAKED_INTO, each), HOUR_S),
+            _word(url, f"total/{each}", each, _TOTAL_STAKED, HOUR_S),
+            _word(url, f"solvent/{each}", each, _SOLVENT_UNTIL, HOUR_S),
+            _word(url, f"joined/{each}", each, abi.call_data(_JOIN_TIME, operator), DAY_S),
         ]
     return found
 
 
-def _word(memory: StreamrMemory, key: str, to: str, data: str, period_s: float) -> Endpoint:
-    question = answers.call_question(memory.options.rpc_url, to, data)
-    return Endpoint(key=key, request=question, period_s=period_s, lane="slow")
+@lru_cache(maxsize=1024)
+def _word(url: str, key: str, to: str, data: str, period_s: float) -> Endpoint:
+    """The same for hours, and offered at every tick: made once."""
+    return Endpoint(key=key, request=answers.call_question(url, to, data), period_s=period_s, lane="slow")
 
 
 # -- what is answered ------------------------------------------------------------------------------------

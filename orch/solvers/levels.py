@@ -7,12 +7,13 @@ their worth; where proportions differ, the levels are a small linear program for
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from orch.model.problems import ProblemNode
+    from orch.model.problems import Activity, ProblemNode
     from orch.model.resources import ResourceName, Resources
 
 Takes: TypeAlias = "dict[ResourceName, float]"
@@ -67,26 +68,46 @@ def levels(node: ProblemNode, allocation: Resources) -> tuple[float, ...]:
         start = node.floor.or_zero(name) if need is None else need
         room[name] = max((present if amount is None else amount) - start, 0.0)
     found = [0.0] * len(node.activities)
-    takes = {
-        index: {name: amount for name, amount in activity.takes.known() if amount > 0.0 and name in room}
-        for index, activity in enumerate(node.activities)
-        if activity.usd_per_hour > 0.0 and activity.width > 0.0
-    }
-    for group in _groups(takes):
-        if not takes[group[0]]:
-            found[group[0]] = node.activities[group[0]].width
-        elif _same_direction([takes[index] for index in group]):
-            _fill(node, group, takes, room, found)
+    for group, same_direction in _ranked(node.activities, tuple(room)):
+        if not group[0].takes:
+            found[group[0].place] = group[0].width
+        elif same_direction:
+            _fill(group, room, found)
         else:
-            _solve(node, group, takes, room, found)
+            _solve(group, room, found)
     return tuple(found)
 
 
-def _groups(takes: dict[int, Takes]) -> list[list[int]]:
-    """The activities, grouped so that no resource is taken by two groups."""
-    groups: list[tuple[set[ResourceName], list[int]]] = []
-    for index, taken in takes.items():
-        names, members = set(taken), [index]
+class _Paying(NamedTuple):
+    """An activity that pays: where it stands, how wide it is, what it takes of the planned resources."""
+
+    place: int
+    width: float
+    usd_per_hour: float
+    takes: Takes
+
+    @property
+    def worth(self) -> float:
+        """USD per hour of a unit of what it takes most of."""
+        return self.usd_per_hour / max(self.takes.values()) if self.takes else math.inf
+
+
+@lru_cache(maxsize=256)
+def _ranked(
+    activities: tuple[Activity, ...], planned: tuple[ResourceName, ...]
+) -> tuple[tuple[tuple[_Paying, ...], bool], ...]:
+    """The paying activities, the dearest first, grouped so that no resource is taken by two groups.
+
+    With each group, whether its activities take their resources in one proportion.
+
+    The same for every allocation of a node, and asked for dozens of times for each problem.
+    """
+    groups: list[tuple[set[ResourceName], list[_Paying]]] = []
+    for place, each in enumerate(activities):
+        if each.usd_per_hour <= 0.0 or each.width <= 0.0:
+            continue
+        takes = {name: amount for name, amount in each.takes.known() if amount > 0.0 and name in planned}
+        names, members = set(takes), [_Paying(place, each.width, each.usd_per_hour, takes)]
         apart = []
         for group in groups:
             if group[0] & names:
@@ -95,58 +116,48 @@ def _groups(takes: dict[int, Takes]) -> list[list[int]]:
             else:
                 apart.append(group)
         groups = [*apart, (names, members)]
-    return [members for _, members in groups]
+    ranked = [tuple(sorted(members, key=lambda each: (-each.worth, each.place))) for _, members in groups]
+    return tuple((group, _same_direction(group)) for group in ranked)
 
 
-def _same_direction(vectors: Sequence[Takes]) -> bool:
-    first = vectors[0]
-    lead = next(iter(first))
-    for each in vectors[1:]:
-        if each.keys() != first.keys():
+def _same_direction(group: Sequence[_Paying]) -> bool:
+    first = group[0].takes
+    for each in group[1:]:
+        if each.takes.keys() != first.keys():
             return False
-        ratio = each[lead] / first[lead]
-        if any(not math.isclose(each[name], ratio * first[name], rel_tol=1e-9) for name in first):
+        lead = next(iter(first))
+        ratio = each.takes[lead] / first[lead]
+        if any(not math.isclose(each.takes[name], ratio * first[name], rel_tol=1e-9) for name in first):
             return False
     return True
 
 
-def _fill(
-    node: ProblemNode,
-    group: Iterable[int],
-    takes: dict[int, Takes],
-    room: dict[ResourceName, float],
-    found: list[float],
-) -> None:
-    def worth(index: int) -> float:
-        return node.activities[index].usd_per_hour / max(takes[index].values())
-
-    for index in sorted(group, key=lambda each: (-worth(each), each)):
-        level = min(node.activities[index].width, *(room[name] / amount for name, amount in takes[index].items()))
-        found[index] = level
-        for name, amount in takes[index].items():
+def _fill(group: Iterable[_Paying], room: dict[ResourceName, float], found: list[float]) -> None:
+    for each in group:
+        level = each.width
+        for name, amount in each.takes.items():
+            level = min(level, room[name] / amount)
+        found[each.place] = level
+        for name, amount in each.takes.items():
             room[name] = max(room[name] - amount * level, 0.0)
 
 
-def _solve(
-    node: ProblemNode,
-    group: Sequence[int],
-    takes: dict[int, Takes],
-    room: dict[ResourceName, float],
-    found: list[float],
-) -> None:
+def _solve(group: Sequence[_Paying], room: dict[ResourceName, float], found: list[float]) -> None:
     from orch.solvers.highs import Model
 
     model = Model()
-    tops = {}
-    for index in group:
-        activity = node.activities[index]
-        top = min(activity.width, *(room[name] / amount for name, amount in takes[index].items()))
-        tops[index] = (model.column(0.0, 1.0, gain=activity.usd_per_hour * top), top)
-    for name in {name for index in group for name in takes[index]}:
-        terms = [(tops[index][0], takes[index].get(name, 0.0) * tops[index][1]) for index in group]
+    tops = []
+    for each in group:
+        top = min(each.width, *(room[name] / amount for name, amount in each.takes.items()))
+        tops.append((model.column(0.0, 1.0, gain=each.usd_per_hour * top), top))
+    for name in dict.fromkeys(name for each in group for name in each.takes):
         size = max(room[name], 1e-300)
-        model.row(-math.inf, room[name] / size, [(column, amount / size) for column, amount in terms if amount])
+        terms = [
+            (column, each.takes[name] * top / size)
+            for each, (column, top) in zip(group, tops, strict=True)
+            if each.takes.get(name, 0.0) * top
+        ]
+        model.row(-math.inf, room[name] / size, terms)
     outcome = model.run(seconds=10.0, seed=0)
-    for index in group:
-        column, top = tops[index]
-        found[index] = min(max(outcome.values[column], 0.0), 1.0) * top
+    for each, (column, top) in zip(group, tops, strict=True):
+        found[each.place] = min(max(outcome.values[column], 0.0), 1.0) * top
