@@ -163,7 +163,9 @@ def _busy_share(memory: GolemMemory, ended: Iterable[tuple[Pay, Invoice]], now: 
     if window_s <= 0:
         return None
     covered, reached = 0.0, begin
-    for start, end in sorted(spans):
-        covered += max((min(end, now) - max(start, reached)).total_seconds(), 0.0)
-        reached = max(reached, min(end, now))
+    for began, end in sorted(spans):
+        start, stop = max(began, reached), min(end, now)
+        if stop > start:
+            covered += (stop - start).total_seconds()
+            reached = stop
     return covered / window_s
