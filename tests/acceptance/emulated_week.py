@@ -1,53 +1,44 @@
-"""One seeded emulated week: the whole house on the stage, and what other splits would have earned meanwhile.
+"""The whole house on the stage, in a seeded emulated world, and its books held against the networks' own.
 
-`python tests/acceptance/emulated_week.py 7 24` plays a day of seed 7 and prints what came of it.
+The real actors run here in virtual time: they ask the emulated networks, book, plan and move as they would live.
 """
 
 from __future__ import annotations
 
 import json
-import math
-import sys
-import tempfile
-import time
 from collections import defaultdict
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import duckdb
-import msgspec
 
 from orch.boot.staged import staged_house
 from orch.config.load import from_tables
 from orch.emulator.demo import demo_environment, demo_nodes
-from orch.emulator.facts import NODES, POOR_SPLIT, NodeName, as_dict
+from orch.emulator.facts import NODES
 from orch.emulator.inprocess import answer_request, emulated_urls
-from orch.emulator.world import World, WorldState
-from orch.model.resources import RESOURCES, ResourceName, Resources, resources
+from orch.emulator.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from orch.boot.staged import StagedHouse
 
-Split: TypeAlias = dict[NodeName, Resources]
-
 START = datetime(2026, 11, 2, tzinfo=UTC)
 HOUR_S = 3600
-SETTLING_H = 24
-CATCH_UP_H = 4
-"""Virtual hours after the last income in which orch still reads what the networks have booked late."""
 CADENCE = {"poll_s": 60, "analyze_s": 300, "decide_s": 600}
-UNKNOWN_INCOME: NodeName = "address"
-"""The node whose rate is unknown, for nobody said what a point is worth: orch leaves it what it has."""
+SETTLING_H = 24
+CATCH_UP_H = 6
+"""Hours after the end of all earning in which orch still reads what the networks book late."""
+DATABASE = "orch.duckdb"
 
 
 @dataclass(frozen=True)
 class Income:
-    """USD truly earned by all nodes: in the whole time, and after the first day."""
+    """USD truly earned by all nodes: in the whole time, and in what follows the first day."""
 
     whole: float
     settled: float
@@ -65,34 +56,6 @@ class Move:
 
 
 @dataclass(frozen=True)
-class Week:
-    """What came of one seed."""
-
-    seed: int
-    hours: float
-    orch: Income
-    keep: Income
-    best: Income
-    best_allowed: Income
-    moves: list[Move]
-    wrong_streams: list[str]
-    streams: int
-    overallocated: int
-    failures: dict[str, str]
-    dead_letters: dict[str, int]
-    wall_s: float
-    digest: str | None = None
-
-    @property
-    def settled(self) -> list[Move]:
-        return [move for move in self.moves if move.state == "settled"]
-
-    @property
-    def moving_cost(self) -> float:
-        return sum(move.cost_usd for move in self.settled)
-
-
-@dataclass(frozen=True)
 class Books:
     """What orch wrote down: sums by `(node, stream, is it a penalty)`, and its moves."""
 
@@ -100,7 +63,67 @@ class Books:
     moves: list[Move]
 
 
-def week_house(world: World, data_dir: Path, *, trace: bool = False) -> StagedHouse:
+@dataclass(frozen=True)
+class Played:
+    """What came of a time with orch in charge.
+
+    `wrong_streams`: where ledger and networks disagree, of all `streams`. `overallocated`: at how many instants
+    the nodes held more than the host has. `failures`: the last error of every actor that failed. `dead_letters`:
+    how many messages found nobody. `digest`: of everything that was handled, when it was traced.
+    """
+
+    income: Income
+    moves: list[Move]
+    streams: int
+    wrong_streams: list[str]
+    overallocated: int
+    failures: dict[str, str]
+    dead_letters: dict[str, int]
+    digest: str | None
+
+    @property
+    def settled(self) -> list[Move]:
+        """The moves that were made."""
+        return [move for move in self.moves if move.state == "settled"]
+
+    @property
+    def moving_cost(self) -> float:
+        """What they cost in USD."""
+        return sum(move.cost_usd for move in self.settled)
+
+
+def play(
+    seed: int,
+    hours: float,
+    data_dir: Path,
+    *,
+    catch_up_h: float = CATCH_UP_H,
+    tidy_every_h: float = 24,
+    trace: bool = False,
+) -> Played:
+    """Put a house into a seed's world, let it earn so long, then let it read what is left to be read."""
+    world = World(seed, START)
+    house = week_house(world, data_dir, tidy_every_h=tidy_every_h, trace=trace)
+    meter = Meter(world, hours)
+    for until in meter.readings():
+        house.stage.run_until(until)
+    world.pause()
+    house.stage.run_for(catch_up_h * HOUR_S)
+    house.close()
+    books = read_books(data_dir / DATABASE)
+    return Played(
+        income=meter.income(),
+        moves=books.moves,
+        streams=len(world.truth()),
+        wrong_streams=differences(books, world),
+        overallocated=len(world.overallocated()),
+        failures=house.failures(),
+        dead_letters={" ".join(key): count for key, count in house.stage.dead_letters().items()},
+        digest=house.stage.digest() if trace else None,
+    )
+
+
+def week_house(world: World, data_dir: Path, *, tidy_every_h: float = 24, trace: bool = False) -> StagedHouse:
     """The demonstration's configuration on the stage, every lever free to act, recorded once an hour."""
     tables = {
         "orch": {"mode": "auto", "data_dir": str(data_dir)},
@@ -115,42 +138,8 @@ def week_house(world: World, data_dir: Path, *, trace: bool = False) -> StagedHo
         seed=world.seed,
         commit_every_s=HOUR_S,
         board_every_s=HOUR_S,
-        tidy_every_s=24 * HOUR_S,
+        tidy_every_s=tidy_every_h * HOUR_S,
         trace=trace,
-    )
-
-
-def play_week(seed: int, hours: float = 168.0, *, trace: bool = False) -> Week:
-    """Play a seed's world with orch in it, and again with splits that nobody touches."""
-    began = time.monotonic()
-    world = World(seed, START)
-    beginning = msgspec.json.encode(world.state)
-    with tempfile.TemporaryDirectory() as name:
-        house = week_house(world, Path(name), trace=trace)
-        meter = Meter(world, hours)
-        for until in meter.readings():
-            house.stage.run_until(until)
-        world.pause()
-        house.stage.run_for(CATCH_UP_H * HOUR_S)
-        digest = house.stage.digest() if trace else None
-        house.close()
-        books = read_books(Path(name) / "orch.duckdb")
-    baselines = Baselines(seed, beginning, hours)
-    return Week(
-        seed=seed,
-        hours=hours,
-        orch=meter.income(),
-        keep=baselines.income(None),
-        best=baselines.best(good_splits(world)),
-        best_allowed=baselines.best([as_allowed(split) for split in good_splits(world)]),
-        moves=books.moves,
-        wrong_streams=differences(books, world),
-        streams=len(world.truth()),
-        overallocated=len(world.overallocated()),
-        failures=house.failures(),
-        dead_letters={" ".join(key): count for key, count in house.stage.dead_letters().items()},
-        wall_s=round(time.monotonic() - began, 2),
-        digest=digest,
     )
 
 
@@ -163,7 +152,7 @@ class Meter:
         self._read: list[float] = []
 
     def readings(self) -> Iterator[datetime]:
-        """The times to which the world's surroundings are to be played; each is read at the next step."""
+        """The times up to which whatever acts on the world is to be played; each is read at the next step."""
         for hours in (0.0, min(SETTLING_H, self._hours), self._hours):
             until = self._world.start + timedelta(hours=hours)
             yield until
@@ -174,60 +163,6 @@ class Meter:
         """What was earned between the readings."""
         start, settled, end = self._read
         return Income(whole=end - start, settled=end - settled)
-
-
-class Baselines:
-    """The same world again, with a split that nobody touches."""
-
-    def __init__(self, seed: int, beginning: bytes, hours: float) -> None:
-        self._seed = seed
-        self._beginning = beginning
-        self._hours = hours
-
-    def income(self, split: Split | None) -> Income:
-        """With a fixed split from the start; None is the poor one that the world begins with."""
-        world = World(self._seed, START, state=msgspec.json.decode(self._beginning, type=WorldState))
-        if split is not None:
-            world.set_split_now(split)
-        meter = Meter(world, self._hours)
-        for _ in meter.readings():
-            pass
-        return meter.income()
-
-    def best(self, splits: list[Split]) -> Income:
-        """The income of the split that earned most after settling."""
-        return max(map(self.income, splits), key=lambda income: income.settled)
-
-
-def good_splits(world: World) -> list[Split]:
-    """The world's own best split, and a small grid around it: cores or room moved from where they should earn."""
-    best = world.best_fixed_split()
-    return [
-        shifted(best, ("compute", "disk", "cpu_cores", cores), ("disk", "compute", "storage_gb", room))
-        for cores in (0.0, 1.0, 2.0)
-        for room in (0.0, 3000.0, 6000.0)
-    ]
-
-
-def as_allowed(split: Split) -> Split:
-    """The nearest split in which the node of unknown income keeps what it has, as orch leaves it."""
-    kept = POOR_SPLIT[UNKNOWN_INCOME]
-    more = {name: kept.or_zero(name) - split[UNKNOWN_INCOME].or_zero(name) for name in RESOURCES}
-    whole_cores = math.ceil(more["cpu_cores"])
-    return shifted(
-        split,
-        ("compute", "disk", "cpu_cores", float(whole_cores)),
-        *(("disk", UNKNOWN_INCOME, name, amount) for name, amount in more.items()),
-    )
-
-
-def shifted(split: Split, *parts: tuple[NodeName, NodeName, ResourceName, float]) -> Split:
-    """A split after moving amounts: from node, to node, resource, how much."""
-    amounts = {node: as_dict(given) for node, given in split.items()}
-    for giver, taker, resource, amount in parts:
-        amounts[giver][resource] -= amount
-        amounts[taker][resource] += amount
-    return {node: resources(given) for node, given in amounts.items()}
 
 
 def read_books(database: Path) -> Books:
@@ -269,8 +204,3 @@ def differences(books: Books, world: World) -> list[str]:
             lines.append(f"{key}: booked {earned} and {lost}, in truth {truth.total} and -{truth.penalty}")
     lines += [f"{key}: booked {amount}, unknown to the network" for key, amount in {**booked, **penalties}.items()]
     return lines
-
-
-if __name__ == "__main__":
-    week = play_week(int(sys.argv[1]), float(sys.argv[2]) if len(sys.argv) > 2 else 168.0)
-    sys.stdout.write(f"{json.dumps(asdict(week), indent=2)}\n")

@@ -1,0 +1,119 @@
+"""The proof that the program is worth having: weeks of seeded emulated worlds, played by the real actors.
+
+Every world begins with a poor split and 30 days of history; orch runs it in mode `auto` at 60/300/600 s (poll,
+analyze, decide). The world knows the truth: what every network has on its books, and what any split earns.
+
+The best fixed split is taken without constraint. It has two cores more than orch may give to work, for orch takes
+nothing from a node whose income is unknown; so a few percent of it are out of reach by intent. The table also
+shows the best of the splits that orch may choose.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+import pytest
+from emulated_week import play
+from fixed_splits import compare_week
+
+SEEDS = range(1, 21)
+STUDENT_95 = 2.093
+"""Two-sided 95 % quantile of Student's t for 19 degrees of freedom."""
+OF_THE_BEST = 0.95
+MORNING_SEED, MORNING_H, EVENING_H = 3, 6, 2
+
+
+def write_table(weeks):
+    lines = [
+        "",
+        "     |      USD in the week       |     USD from the second day on     |       |        |",
+        "seed |     keep     orch     best |     orch  allowed     best  share | moves |   cost | wall s",
+    ]
+    for week in weeks:
+        played, best, allowed = week.played, week.best, week.best_allowed
+        orch, share = played.income, played.income.settled / best.settled
+        lines.append(
+            f"{week.seed:4} | {week.keep.whole:8.4f} {orch.whole:8.4f} {best.whole:8.4f} |"
+            f" {orch.settled:8.4f} {allowed.settled:8.4f} {best.settled:8.4f} {share:6.1%} |"
+            f" {len(played.settled):5} | {played.moving_cost:6.4f} | {week.wall_s:6.1f}"
+        )
+    gains = [week.played.income.whole - week.keep.whole for week in weeks]
+    lines.append(f"orch earns {statistics.fmean(gains):.4f} +- {half_width(gains):.4f} USD a week more than keep")
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def half_width(values):
+    return STUDENT_95 * statistics.stdev(values) / math.sqrt(len(values))
+
+
+@pytest.fixture(scope="module")
+def weeks():
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        played = list(pool.map(compare_week, SEEDS))
+    write_table(played)
+    return played
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+class TestTwentyWeeks:
+    def test_the_ledger_holds_what_the_networks_hold_to_the_last_unit(self, weeks):
+        assert {week.seed: week.played.wrong_streams for week in weeks if week.played.wrong_streams} == {}
+        assert all(week.played.streams > 200 for week in weeks)
+
+    def test_nothing_is_given_out_twice_at_any_instant(self, weeks):
+        assert [week.seed for week in weeks if week.played.overallocated] == []
+
+    def test_no_actor_fails_and_no_message_is_lost(self, weeks):
+        assert [(week.seed, week.played.failures) for week in weeks if week.played.failures] == []
+        assert [(week.seed, week.played.dead_letters) for week in weeks if week.played.dead_letters] == []
+
+    def test_every_move_is_read_back_as_it_was_planned(self, weeks):
+        assert all(week.played.settled for week in weeks)
+        changes = [change for week in weeks for move in week.played.settled for change in move.changes]
+        assert [change for change in changes if change["read_back"] != change["to"]] == []
+
+    def test_it_earns_more_than_leaving_all_as_it_was(self, weeks):
+        gains = [week.played.income.whole - week.keep.whole for week in weeks]
+        assert statistics.fmean(gains) - half_width(gains) > 0
+
+    def test_after_a_day_it_earns_nearly_what_the_best_fixed_split_earns(self, weeks):
+        orch = statistics.fmean(week.played.income.settled for week in weeks)
+        best = statistics.fmean(week.best.settled for week in weeks)
+        assert orch >= OF_THE_BEST * best
+
+    def test_no_week_loses_more_than_its_moves_cost(self, weeks):
+        lost = {week.seed: week.keep.whole - week.played.income.whole for week in weeks}
+        assert [week.seed for week in weeks if lost[week.seed] > week.played.moving_cost] == []
+
+
+@pytest.fixture(scope="module")
+def mornings(tmp_path_factory):
+    """The same few hours twice."""
+    return [
+        play(MORNING_SEED, MORNING_H, tmp_path_factory.mktemp("morning"), catch_up_h=EVENING_H, trace=True)
+        for _ in range(2)
+    ]
+
+
+class TestOneMorning:
+    def test_the_books_are_exact_and_nothing_is_given_out_twice(self, mornings):
+        played, _ = mornings
+        assert played.wrong_streams == []
+        assert played.streams > 200
+        assert played.overallocated == 0
+        assert played.failures == {}
+        assert played.dead_letters == {}
+
+    def test_the_poor_split_is_mended(self, mornings):
+        played, _ = mornings
+        assert played.settled
+        assert all(change["read_back"] == change["to"] for move in played.settled for change in move.changes)
+
+    def test_the_same_seed_plays_the_same_way_to_the_last_message(self, mornings):
+        first, second = mornings
+        assert first == second
