@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, assert_never
 
@@ -23,6 +24,7 @@ from orch.messages import (
     OpportunitiesFound,
     ReallocationChanged,
     RecordBoard,
+    RecorderStarted,
     RecordingFailed,
     SnapshotPublished,
 )
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
 RECORDER = "recorder"
 KEPT_MOVES = 200
 KEPT_TROUBLES = 20
+KEPT_DECISIONS = 20
+"""Told again to a recorder that was started again: those it was told in vain while it was not there."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ class MonitorPlan:
 @dataclass
 class _State:
     snapshot: Snapshot | None = None
+    decisions: deque[DecisionMade] = field(default_factory=lambda: deque(maxlen=KEPT_DECISIONS))
     decision: Decision | None = None
     plan: Plan | None = None
     times: Times = field(default_factory=Times)
@@ -86,6 +91,7 @@ class Monitor(Actor):
                 self.check_alerts(snapshot)
                 self._publish(snapshot)
             case DecisionMade():
+                state.decisions.append(message)
                 state.decision, state.plan = message.decision, message.plan
                 state.times = Times(
                     next_decision_at=message.next_decision_at, next_reallocation_at=message.next_reallocation_at
@@ -98,6 +104,8 @@ class Monitor(Actor):
                 self._moved(reallocation)
             case ActorRestarted():
                 self._trouble(message.name, message.error, given_up=message.given_up)
+            case RecorderStarted():
+                self._tell_again()
             case RecordingFailed(sentence=sentence):
                 self._trouble(RECORDER, sentence, given_up=False)
             case AreYouReady() | HowMuchWork():
@@ -155,6 +163,14 @@ class Monitor(Actor):
         self.tell(
             RECORDER, RecordBoard(taken_at=snapshot.taken_at, body=body, kpis=board.kpis if turned else None)
         )
+
+    def _tell_again(self) -> None:
+        """What a recorder of the same name may have lost, or never been told."""
+        for made in self._state.decisions:
+            self.tell(RECORDER, made)
+        for each in self._state.tracked:
+            if each.alert.state == "firing":
+                self.tell(RECORDER, AlertRaised(alert=each.alert))
 
     def _alerts(self) -> tuple[Alert, ...]:
         order = {"page": 0, "warning": 1, "info": 2}

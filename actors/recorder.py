@@ -64,12 +64,13 @@ class Recorder(Actor):
         self._tidy_at: datetime | None = None
 
     def ready(self) -> None:
-        """Open the database and say so: whoever holds unacknowledged ticks sends them again."""
+        """Open the database and say so: whoever was not heard meanwhile says again what is not recorded."""
         now = self.house.clock.now()
         self._writer = self._plan.open_writer(now)
         self._plan.shelf.put(self._writer)
         self._arm(now + timedelta(seconds=self._plan.tidy_every_s))
-        self.tell(COORDINATOR, RecorderStarted())
+        for name in (COORDINATOR, MONITOR):
+            self.tell(name, RecorderStarted())
 
     def handle(self, message: RecorderInbox) -> object:
         """Collect; commit when it is time."""
@@ -80,8 +81,11 @@ class Recorder(Actor):
                 self._commit_when_due()
             case RecordBoard():
                 writer.add_board(message.taken_at, message.body, message.kpis)
-            case DecisionMade():
-                writer.add_decision(message.decision, message.plan)
+            case DecisionMade(decision=decision):
+                writer.add_decision(decision, message.plan)
+                if decision.verdict == "move":
+                    # A move that begins now must not outlive the reasons for it.
+                    self._commit_soon()
             case ReallocationChanged():
                 writer.add_reallocation(message.reallocation, message.step)
             case PricesAccepted():
@@ -120,12 +124,14 @@ class Recorder(Actor):
         return self._writer
 
     def _commit_when_due(self) -> None:
-        """Commit behind whatever waits already: ticks that come faster than the disk takes them share a commit."""
-        if self._commit_told:
-            return
         now = self.house.clock.now()
         last = self._committed_at
         if last is None or now - last >= timedelta(seconds=self._plan.commit_every_s):
+            self._commit_soon()
+
+    def _commit_soon(self) -> None:
+        """Commit behind whatever waits already: ticks that come faster than the disk takes them share a commit."""
+        if not self._commit_told:
             self._commit_told = True
             self.tell(self.name, CommitBatch())
 

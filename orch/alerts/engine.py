@@ -49,7 +49,7 @@ def advance(
         before = known.get(key)
         after = _held(before, condition, now, timing[condition.rule])
         kept.append(after)
-        if after.alert.state == "firing" and (before is None or before.alert.state != "firing"):
+        if after.alert.state == "firing" and _is_news(before, after.alert):
             raised.append(after.alert)
     for key, each in known.items():
         if key in holding:
@@ -61,6 +61,13 @@ def advance(
             else:
                 resolved.append(replace(each.alert, state="resolved", resolved_at=now))
     return Outcome(tracked=tuple(kept), raised=tuple(raised), resolved=tuple(resolved))
+
+
+def _is_news(before: Tracked | None, alert: Alert) -> bool:
+    """Whether a firing alert is to be told: it did not fire before, or it is graver now."""
+    if before is None or before.alert.state != "firing":
+        return True
+    return alert.severity == "page" != before.alert.severity
 
 
 def _held(before: Tracked | None, condition: Condition, now: datetime, timing: Timing) -> Tracked:

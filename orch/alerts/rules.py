@@ -222,13 +222,13 @@ def price_stale(facts: Facts) -> Iterator[Condition]:
 
 def actor_failed(facts: Facts) -> Iterator[Condition]:
     """A part of orch itself died."""
-    for trouble in facts.troubles:
-        end = "and was given up" if trouble.given_up else "and was started again"
+    newest = {trouble.name: trouble for trouble in facts.troubles}
+    if newest:
         yield Condition(
             rule="actor_failed",
             node=None,
-            severity="page" if trouble.given_up else "warning",
-            sentence=f"The {trouble.name} failed {end}: {trouble.error}",
+            severity="page" if any(trouble.given_up for trouble in newest.values()) else "warning",
+            sentence=" ".join(_failed(trouble) for trouble in newest.values()),
             remedy="Report this with the log; restart orch if it was given up.",
         )
 
@@ -258,6 +258,11 @@ RULES: tuple[Callable[[Facts], Iterator[Condition]], ...] = (
 def _worth_telling(facts: Facts) -> bool:
     plan = facts.plan
     return plan is not None and (plan.improvement_pct or 0.0) >= OPPORTUNITY_PCT
+
+
+def _failed(trouble: ActorTrouble) -> str:
+    end = "and was given up" if trouble.given_up else "and was started again"
+    return f"The {trouble.name} failed {end}: {trouble.error}"
 
 
 def _worst_finding(node: NodeState) -> Condition | None:

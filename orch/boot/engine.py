@@ -15,12 +15,12 @@ from actors.base import House
 from actors.supervisor import Household
 from actors.timers import LiveTimers
 from orch import __version__
+from orch.boot.opening import open_mirrored
 from orch.boot.plans import lever_targets, make_setting
 from orch.boot.recipes import Fittings, recipes
 from orch.config.redact import redact
 from orch.errors import EngineError
 from orch.model.board import EngineView
-from orch.store.database import open_for_writing
 from orch.store.shelf import Shelf
 from orch.system.host import PsutilHost, measure_capacity
 from orch.system.journal import FileJournal
@@ -190,7 +190,9 @@ class Engine:
                 kind=arranged.kind,
                 speed=clock.speed,
             ),
-            open_writer=partial(open_for_writing, self.data_dir / DATABASE_FILE, arranged.kind, setting.host),
+            open_writer=partial(
+                open_mirrored, self.data_dir / DATABASE_FILE, arranged.kind, setting.host, journal
+            ),
             shelf=shelf,
             web=partial(self._server, backend, setting.config),
             web_started=partial(self._announce, str(token_file), clock),

@@ -10,11 +10,11 @@ from actors.stage import Stage
 from actors.stage_transport import VirtualTransport
 from actors.supervisor import Supervisor
 from orch import __version__
+from orch.boot.opening import open_mirrored
 from orch.boot.plans import make_setting
 from orch.boot.recipes import Fittings, recipes
 from orch.model.board import EngineView
 from orch.model.resources import Resources
-from orch.store.database import open_for_writing
 from orch.store.shelf import Shelf
 from orch.system.journal import MemoryJournal
 from orch.system.paths import DATABASE_FILE
@@ -85,7 +85,7 @@ def staged_house(
         engine=EngineView(
             running=True, pid=None, version=__version__, mode=setting.mode, kind=kind, speed=stage.speed
         ),
-        open_writer=partial(open_for_writing, data_dir / DATABASE_FILE, kind, host),
+        open_writer=partial(open_mirrored, data_dir / DATABASE_FILE, kind, host, records),
         shelf=shelf,
         commit_every_s=commit_every_s,
         board_every_s=board_every_s,

@@ -256,7 +256,7 @@ class TickRecorded(Message):
 
 
 class RecorderStarted(Message):
-    """Recorder to coordinator, at every start: send again what I have not acknowledged."""
+    """Recorder to coordinator and monitor, at every start: say again what I may not have recorded."""
 
 
 class BooksRestored(Message):
@@ -341,6 +341,7 @@ MonitorInbox: TypeAlias = (
     | GuardsChanged
     | ReallocationChanged
     | RecordingFailed
+    | RecorderStarted
     | ActorRestarted
     | Questions
 )

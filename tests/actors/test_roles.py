@@ -35,6 +35,7 @@ from orch.messages import (
     ReadBack,
     ReadingTaken,
     RecorderStarted,
+    RecordingFailed,
     RecordTick,
     RestoreBooks,
     SnapshotPublished,
@@ -409,7 +410,7 @@ def test_a_failed_commit_is_told_kept_and_acknowledged_only_when_it_succeeds():
     for sequence in (1, 2, 3):
         stage.tell("recorder", RecordTick(sequence=sequence, snapshot=snapshot(), entries=()))
         stage.run_for(5)
-    assert [each.sentence for each in monitor.seen] == ["disk full", "disk full"]
+    assert [each.sentence for each in monitor.of(RecordingFailed)] == ["disk full", "disk full"]
     assert [each.sequence for each in coordinator.of(TickRecorded)] == [3]
     stage.dismiss("recorder")
     assert writer.closed
