@@ -80,9 +80,9 @@ def why_not() -> str | None:
     return None if probe.returncode == 0 else f"no network namespace: {probe.stderr.decode().strip()}"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def genuine_yagna(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GenuineYagna]:
-    """A daemon of this session; skipped with the reason where it cannot be run."""
+    """A daemon for one module of tests; skipped with the reason where it cannot be run."""
     reason = why_not()
     if reason is not None:
         pytest.skip(reason)
