@@ -62,6 +62,9 @@ class Lanes(Generic[T]):
         self._data: deque[tuple[T, bool]] = deque()
         self._loose = 0  # data messages that may be dropped: those that nobody awaits an answer to
 
+    def __bool__(self) -> bool:
+        return bool(self._control or self._data)
+
     def __len__(self) -> int:
         return len(self._control) + len(self._data)
 

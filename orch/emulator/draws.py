@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import zlib
+from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -39,7 +40,7 @@ class Draws:
 
     def identity(self, *name: object) -> str:
         """64 hex digits that stand for a name."""
-        return sha256("/".join(map(str, (self.seed, *name))).encode()).hexdigest()
+        return _identity("/".join(map(str, (self.seed, *name))))
 
     def uuid(self, *name: object) -> str:
         """A version 4 UUID that stands for a name."""
@@ -49,6 +50,12 @@ class Draws:
     def address(self, *name: object) -> str:
         """An address: 0x and 40 lower-case hex digits."""
         return "0x" + self.identity("address", *name)[:40]
+
+
+@lru_cache(maxsize=4096)
+def _identity(name: str) -> str:
+    """The few dozen names of things are asked for at every answer."""
+    return sha256(name.encode()).hexdigest()
 
 
 class Tide:

@@ -148,14 +148,15 @@ def _best_taker(
 ) -> tuple[str, tuple[float, float, float]] | None:
     """Who would earn most with what a node could release, and how much; None when nobody would earn."""
     best: tuple[str, tuple[float, float, float]] | None = None
+    extra = resources(dict(released))
     for node in problem.nodes:
         if node.name == giver or node.locked:
             continue
         here = allocations[node.name]
-        more = combine(
-            lambda have, extra: None if have is None else have + (extra or 0.0), here, resources(dict(released))
-        )
+        more = combine(lambda have, by: None if have is None else have + (by or 0.0), here, extra)
         within = combine(lambda have, cap: have if have is None or cap is None else min(have, cap), more, node.cap)
+        if within == here:
+            continue
         after, before = evaluate(node, within), evaluate(node, here)
         change = (after.low - before.low, after.mean - before.mean, after.high - before.high)
         if change[1] > 1e-12 and (best is None or change[1] > best[1][1]):

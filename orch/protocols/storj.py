@@ -26,7 +26,7 @@ from orch.protocols.storj_answers import (
     read_satellite,
 )
 from orch.protocols.storj_calendar import months_back
-from orch.protocols.storj_growth import BYTES_PER_GB, flows_of, joined_up, outlook, pace, sampled, serving
+from orch.protocols.storj_growth import BYTES_PER_GB, flows_of, grown, joined_up, outlook, pace, sampled, serving
 from orch.protocols.storj_health import VITAL, findings, health
 from orch.protocols.storj_money import STATEMENT_MONTHS, accruals, with_estimate, with_paystubs
 from orch.protocols.storj_values import Memory, StorjOptions, Trouble
@@ -194,11 +194,13 @@ def _with_node(memory: Memory, node: Node) -> Memory:
     if node.started_at is not None and node.started_at not in starts:
         starts = (*starts, node.started_at)[-STARTS_KEPT:]
     bad = node.quic == "Misconfigured"
+    samples = sampled(memory.disk_samples, node)
     return msgspec.structs.replace(
         memory,
         node=node,
         starts=starts,
-        disk_samples=sampled(memory.disk_samples, node),
+        disk_samples=samples,
+        grown_per_hour=memory.grown_per_hour if samples is memory.disk_samples else grown(samples),
         quic_bad_since=(memory.quic_bad_since or node.as_of) if bad else None,
     )
 

@@ -215,10 +215,10 @@ def _fill(memory: Memory, node: Node) -> float | None:
     seen with room only takes what deletions free, and that is a lower limit of demand.
     """
     days = _days(memory.merged)
-    grown = _grown(memory.disk_samples)
-    if grown is not None:
-        most = max((day.ingress / day.hours for day in days), default=grown)
-        return max(0.0, min(grown, most)) / BYTES_PER_GB
+    measured = memory.grown_per_hour
+    if measured is not None:
+        most = max((day.ingress / day.hours for day in days), default=measured)
+        return max(0.0, min(measured, most)) / BYTES_PER_GB
     whole = [day for day in days if day.hours == 24]
     full = node.disk.free < ROOM_BYTES or any(sample.free < ROOM_BYTES for sample in memory.disk_samples)
     if not full:
@@ -259,7 +259,7 @@ def _days(month: Month | None) -> list[_Day]:
     return days
 
 
-def _grown(samples: Sequence[DiskSample]) -> float | None:
+def grown(samples: Sequence[DiskSample]) -> float | None:
     """Bytes per hour the disk use grew by while there was room, once seen for some hours in all."""
     pairs = [
         (after.used - before.used, (after.taken_at - before.taken_at).total_seconds() / 3600)

@@ -168,7 +168,10 @@ class Trouble(Value):
 
 
 class Memory(Value):
-    """Everything a node has said that still matters. Pairs are keyed by satellite id."""
+    """Everything a node has said that still matters. Pairs are keyed by satellite id.
+
+    `grown_per_hour`: the bytes that the samples of the disk say it grew by, while it had room.
+    """
 
     options: StorjOptions
     context: Context
@@ -183,6 +186,7 @@ class Memory(Value):
     paystubs: tuple[Paystub, ...] = ()
     untrusted: tuple[str, ...] = ()
     disk_samples: tuple[DiskSample, ...] = ()
+    grown_per_hour: float | None = None
     starts: tuple[datetime, ...] = ()
     quic_bad_since: datetime | None = None
     troubles: tuple[Trouble, ...] = ()
