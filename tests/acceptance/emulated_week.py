@@ -19,13 +19,13 @@ from orch.config.load import from_tables
 from orch.emulator.demo import demo_environment, demo_nodes
 from orch.emulator.facts import NODES
 from orch.emulator.inprocess import answer_request, emulated_urls
-from orch.emulator.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from orch.boot.staged import StagedHouse
+    from orch.emulator.world import World
 
 START = datetime(2026, 11, 2, tzinfo=UTC)
 HOUR_S = 3600
@@ -93,7 +93,7 @@ class Played:
 
 
 def play(
-    seed: int,
+    world: World,
     hours: float,
     data_dir: Path,
     *,
@@ -101,8 +101,7 @@ def play(
     tidy_every_h: float = 24,
     trace: bool = False,
 ) -> Played:
-    """Put a house into a seed's world, let it earn so long, then let it read what is left to be read."""
-    world = World(seed, START)
+    """Put a house into a new world, let it earn so long, then let it read what is left to be read."""
     house = week_house(world, data_dir, tidy_every_h=tidy_every_h, trace=trace)
     meter = Meter(world, hours)
     for until in meter.readings():

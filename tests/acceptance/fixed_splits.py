@@ -49,9 +49,10 @@ class Week:
 def compare_week(seed: int, hours: float = WEEK_H) -> Week:
     """Play a week with orch in charge, and beside it with fixed splits."""
     began = time.monotonic()
+    world = World(seed, START)
+    splits = FixedSplits(world, hours)
     with tempfile.TemporaryDirectory() as name:
-        played = play(seed, hours, Path(name))
-    splits = FixedSplits(seed, hours)
+        played = play(world, hours, Path(name))
     return Week(
         seed=seed,
         played=played,
@@ -63,11 +64,10 @@ def compare_week(seed: int, hours: float = WEEK_H) -> Week:
 
 
 class FixedSplits:
-    """A seed's world, again and again from its beginning."""
+    """A new world, again and again from its beginning."""
 
-    def __init__(self, seed: int, hours: float) -> None:
-        world = World(seed, START)
-        self._seed = seed
+    def __init__(self, world: World, hours: float) -> None:
+        self._seed = world.seed
         self._hours = hours
         self._beginning = msgspec.json.encode(world.state)
         self._best = world.best_fixed_split()
@@ -86,11 +86,10 @@ class FixedSplits:
         return max(map(self.income, splits), key=lambda income: income.settled)
 
     def good(self) -> list[Split]:
-        """The world's own best split, and a grid around it: cores and room moved from where they earn most."""
+        """The world's own best split, and some around it: cores and room moved from where they earn most."""
         return [
             shifted(self._best, ("compute", "disk", "cpu_cores", cores), ("disk", "compute", "storage_gb", room))
-            for cores in (0.0, 1.0, 2.0)
-            for room in (0.0, 3000.0, 6000.0)
+            for cores, room in ((0.0, 0.0), (1.0, 0.0), (0.0, 3000.0), (0.0, 6000.0))
         ]
 
 

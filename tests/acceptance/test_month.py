@@ -9,6 +9,7 @@ import pytest
 from emulated_week import CATCH_UP_H, DATABASE, START, play
 
 from orch.emulator.facts import NODES
+from orch.emulator.world import World
 
 SEED, DAYS = 7, 31
 HOURS = DAYS * 24
@@ -18,14 +19,14 @@ TIDY_EVERY_H = 6
 """The last time falls on the very end, so that nothing may be older than what is kept."""
 LARGEST_MB = 100
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture(scope="module")
 def month(tmp_path_factory):
     """The month played, and its database."""
     data_dir = tmp_path_factory.mktemp("month")
-    played = play(SEED, HOURS, data_dir, tidy_every_h=TIDY_EVERY_H)
+    played = play(World(SEED, START), HOURS, data_dir, tidy_every_h=TIDY_EVERY_H)
     return played, data_dir / DATABASE
 
 
