@@ -50,10 +50,9 @@ def write_summary(weeks, seconds):
     gains = gains_over_keep(weeks)
     mean, orch = statistics.fmean(gains), sum(week.played.income.settled for week in weeks)
     best, allowed = (sum(getattr(week, name).settled for week in weeks) for name in ("best", "best_allowed"))
-    write(
-        f"{mean:.4f} +- {half_width(gains):.4f} USD a week more than with the split as it was; from the second day:"
-        f" {orch / best:.1%} of the best fixed split, {orch / allowed:.1%} of the best allowed; {seconds:.0f} s\n"
-    )
+    write(f"{mean:.4f} +- {half_width(gains):.4f} USD a week more than with the split as it was\n")
+    write(f"from the second day {orch / best:.1%} of the best fixed split, {orch / allowed:.1%} of the allowed\n")
+    write(f"{seconds:.0f} s\n")
 
 
 def write(text):
