@@ -15,7 +15,9 @@ JSON = "application/json"
 
 
 class HostileNode(ThreadingHTTPServer):
-    """A server on a free port. While it has not turned, `well(path, headers)` gives its status, type and body.
+    """A server on a free port. While it has not turned, `well` gives status, type and body of its answers.
+
+    It is called with path and headers, and by name with `method` and `body`.
 
     `how` names one of `WAYS`. With `elsewhere` it redirects there.
     """
@@ -74,7 +76,14 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_GET(self):
+        self.answer()
+
+    def do_POST(self):
+        self.answer()
+
+    def answer(self):
         node = self.server
+        self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         node.asked += 1
         if node.turned.is_set():
             node.asked_since_then.set()
@@ -83,7 +92,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.say(*self.well())
 
     def well(self):
-        return self.server.well(self.path, tuple(self.headers.items()))
+        asked = {"method": self.command, "body": self.body}
+        return self.server.well(self.path, tuple(self.headers.items()), **asked)
 
     def say(self, status, kind, body, length=None, **headers):
         self.send_response_only(status)
@@ -170,6 +180,13 @@ def numbers(by):
     return lambda body: pattern.sub(by, body)
 
 
+def absurd(body):
+    """Numbers and hexadecimal words as large as they can be written."""
+    hexadecimal = re.compile(rb'"0x([0-9a-fA-F]+)"')
+    largest = hexadecimal.sub(lambda found: b'"0x' + b"f" * len(found[1]) + b'"', body)
+    return numbers(b"9000000000000000000")(largest)
+
+
 WAYS = {
     "hang": hang,
     "drip": drip,
@@ -182,5 +199,5 @@ WAYS = {
     "null_lists": rewritten(null_lists),
     "nan": rewritten(numbers(b"NaN")),
     "negative": rewritten(numbers(b"-5")),
-    "absurd": rewritten(numbers(b"9000000000000000000")),
+    "absurd": rewritten(absurd),
 }

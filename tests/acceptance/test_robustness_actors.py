@@ -48,13 +48,11 @@ def play_and_kill(house, world, seed, rounds):
     house.stage.run_for(CATCH_UP_H * HOUR_S)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("seed", "rounds", "close"),
-    [
-        pytest.param(2, 2, forgetful, id="forgetful"),
-        pytest.param(1, 20, Recorder.close, id="orderly", marks=pytest.mark.slow),
-        pytest.param(3, 20, forgetful, id="forgetful, long", marks=pytest.mark.slow),
-    ],
+    [(1, 20, Recorder.close), (2, 2, forgetful), (3, 20, forgetful)],
+    ids=["orderly", "forgetful", "forgetful, long"],
 )
 def test_whoever_dies_the_books_equal_the_networks_own(seed, rounds, close, tmp_path, monkeypatch):
     monkeypatch.setattr(Recorder, "close", close)

@@ -46,7 +46,7 @@ ROOMY = {"cpu_cores": 400, "memory_gb": 2000, "bandwidth_mbps": 20_000, "storage
 def well_as(service, emulator):
     """What an emulated node says."""
 
-    def say(path, headers):
+    def say(path, headers, **_):
         bare, _, query = path.partition("?")
         response = emulator.answer(Ask(service=service, path=bare, query=query, headers=headers))
         if response.refused:

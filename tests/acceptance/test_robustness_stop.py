@@ -110,6 +110,7 @@ def nodes():
         yield {"healthy": emulator.urls()["storj"], **{name: node.url for name, node in hostile.items()}}, hostile
 
 
+@pytest.mark.slow
 def test_signals_end_it_in_time_with_everything_committed(nodes, tmp_path):
     urls, hostile = nodes
     with Orch(tmp_path / "a", urls) as interrupted, Orch(tmp_path / "b", urls) as terminated:
