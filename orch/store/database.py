@@ -112,7 +112,7 @@ def open_read_only(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 def connect(path: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
     """A bare connection with the settings of the house; raises what DuckDB raises."""
     config: dict[str, str | bool | int | float | list[str]] = {
-        "memory_limit": "96MB",
+        "memory_limit": "64MB",
         "threads": 2,
         "temp_directory": f"{path}.tmp",
         # The recorder checkpoints on its own schedule; this only bounds the log if it does not.
