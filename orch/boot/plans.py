@@ -16,6 +16,7 @@ from orch.earnings.costs import RunningCosts
 from orch.levers.together import FittedLever, settable, together_cost
 from orch.model.entrypoints import load_group
 from orch.model.fleet import LeverState
+from orch.model.problems import Budget
 from orch.planning.settings import NodeTerms, PlanSettings
 from orch.planning.snapshot import HostProfile, NodeProfile
 from orch.protocols import registry
@@ -134,8 +135,8 @@ def node_plan(setting: Setting, node: FittedNode) -> NodePlan:
     )
 
 
-def optimizer_plan(setting: Setting) -> OptimizerPlan:
-    """The optimizer's."""
+def optimizer_plan(setting: Setting, solver_s: float) -> OptimizerPlan:
+    """The optimizer's. Its solver may take `solver_s` real seconds for one problem."""
     chosen = setting.config.optimizer
     strategy = load_strategies()[chosen.strategy]()
     terms = tuple(
@@ -143,7 +144,9 @@ def optimizer_plan(setting: Setting) -> OptimizerPlan:
         for node in setting.nodes
     )
     return OptimizerPlan(
-        settings=PlanSettings(horizon_h=chosen.horizon_h, solver=chosen.solver, terms=terms),
+        settings=PlanSettings(
+            horizon_h=chosen.horizon_h, solver=chosen.solver, budget=Budget(seconds=solver_s), terms=terms
+        ),
         strategy=strategy,
         options=chosen.options.get(chosen.strategy) or strategy.options(),
         solvers=solvers_for(chosen.solver),

@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 class Fittings:
     """What differs between a live house and one on the stage.
 
-    `commit_every_s`, `board_every_s` and `tidy_every_s` are seconds of the clock, 0 for every tick; `web` makes
-    the server and `web_started` hears its URL.
+    `commit_every_s`, `board_every_s` and `tidy_every_s` are seconds of the clock, 0 for every tick; `solver_s` is
+    what a solver may take for one problem, in real seconds; `web` makes the server, `web_started` hears its URL.
     """
 
     engine: EngineView
@@ -52,6 +52,7 @@ class Fittings:
     board_every_s: float = 0.0
     tidy_every_s: float = 3600.0
     keep: timedelta = timedelta(days=30)
+    solver_s: float = 1.0
     web: Callable[[], WebServer] | None = None
     web_started: Callable[[str], None] = print
 
@@ -69,7 +70,7 @@ def recipes(setting: Setting, house: House, fittings: Fittings) -> tuple[Recipe,
         engine=fittings.engine, costs=running_costs(setting), board_every_s=fittings.board_every_s
     )
     coordinating, pricing = coordinator_plan(setting), pricing_plan(setting)
-    optimizing, reallocating = optimizer_plan(setting), reallocation_plan(setting)
+    optimizing, reallocating = optimizer_plan(setting, fittings.solver_s), reallocation_plan(setting)
     plans = {adapter_name(node.config.name): node_plan(setting, node) for node in setting.nodes}
     found = [
         Recipe("recorder", 0, lambda: Recorder("recorder", house, recording), ready_within_s=30.0),
