@@ -15,7 +15,7 @@ from decimal import Decimal
 import duckdb
 import pytest
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
 
 LASTING_S = 120
 SIMILAR = ("schema", "engine", "total", "nodes", "capacity", "reserve", "kpis", "recent_changes", "alerts")
@@ -47,7 +47,7 @@ def ran(tmp_path_factory):
     place = tmp_path_factory.mktemp("two-minutes")
     data_dir = place / "data"
     with subprocess.Popen(
-        command(data_dir, "--for", f"{LASTING_S}s"),
+        command(data_dir, "--for", f"{LASTING_S}s", "--port", "0"),
         cwd=place,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -61,7 +61,7 @@ def ran(tmp_path_factory):
         said, complaints = process.communicate(timeout=LASTING_S)
         took_s = time.monotonic() - began
     assert process.returncode == 0, complaints
-    assert LASTING_S < took_s < LASTING_S + 15
+    assert LASTING_S < took_s < LASTING_S + 60
     return data_dir, said, complaints, beside, moves
 
 
