@@ -105,6 +105,11 @@ def well_known(node):
     )
 
 
+def more_wanted(node):
+    """Whether the newest plan would give this disk another size."""
+    return node.name in REASONS and node.optimal.storage_gb not in (None, node.allocation.storage_gb)
+
+
 @pytest.fixture
 def house(tmp_path, monkeypatch):
     """An engine on one healthy node and one for every way to turn bad, its clock in a hurry."""
@@ -127,6 +132,7 @@ def house(tmp_path, monkeypatch):
 def test_nodes_that_turn_bad_are_told_apart_and_harm_nobody(house, tmp_path):
     engine, bad, trap = house
     await_board(engine, well_known)
+    await_board(engine, lambda _: any(more_wanted(node) for node in board_of(engine).nodes))
     for node in bad:
         node.turned.set()
     turned = await_board(engine, lambda node: (node.health == "online") == (node.name not in REASONS))
