@@ -85,7 +85,11 @@ class Booking:
             twin = paid.level("settled")
             twin.amount -= moved
             paid.entries += 1
-            self._write("paid", "settled", -moved, None, (self._since(), self._accrual.as_of), paid.entries)
+            usd = None if self._quote is None else times(-moved, self._quote.usd)
+            twin.usd += usd or 0
+            twin.unpriced -= moved if usd is None else 0
+            span = (self._since(), self._accrual.as_of)
+            self._write("paid", "settled", -moved, usd, span, paid.entries, quote=self._quote)
 
     def _book_difference(self, wanted: dict[Evidence, int]) -> None:
         account = self._account
@@ -130,7 +134,7 @@ class Booking:
     ) -> None:
         """Book new units. Fees, gas and penalties are reported as positive running totals and booked negative."""
         own = self._accrual.kind
-        sign = -1 if own in COSTS else 1
+        sign = _sign(own)
         level = self._account.level(evidence)
         level.amount += amount
         usd = None
@@ -159,13 +163,16 @@ class Booking:
         new.amount += amount
         new.unpriced += amount - from_priced
         new.usd += usd
-        if self._accrual.kind != "earned":
-            return
+        own = self._accrual.kind
+        kind: EntryKind = "correction" if own == "earned" else own
+        sign = _sign(own)
         span = (self._accrual.period_start, self._accrual.period_end or self._since())
-        for part, worth in ((from_priced, usd), (amount - from_priced, None)):
+        for part, worth in ((sign * from_priced, sign * usd), (sign * (amount - from_priced), None)):
             if part:
-                self._write("correction", worse, -part, None if worth is None else -worth, span, self._count())
-                self._write("correction", better, part, worth, span, self._count())
+                self._write(kind, worse, -part, None if worth is None else -worth, span, self._count())
+                self._write(kind, better, part, worth, span, self._count())
+        if own != "earned":
+            return
         for evidence, change in ((worse, -usd), (better, usd)):
             if evidence != "speculative":
                 self._accounts.add_earned(self._reading.node, evidence, change)
@@ -182,7 +189,7 @@ class Booking:
         start, end = self._accrual.period_start, self._since()
         income = self._accrual.kind == "earned"
         kind: EntryKind = "correction" if income else self._accrual.kind
-        sign = 1 if self._accrual.kind in COSTS else -1
+        sign = -_sign(self._accrual.kind)
         if income and evidence != "speculative":
             self._accounts.credit(self._reading.node, self._accrual.unit, -amount, -usd, start, end)
             self._accounts.add_earned(self._reading.node, evidence, -usd)
@@ -193,9 +200,11 @@ class Booking:
 
     def _price_what_had_no_price(self) -> None:
         """Units booked while no price was known get one as soon as there is one."""
-        quote = self._quote
-        if quote is None or self._accrual.kind != "earned":
+        quote, own = self._quote, self._accrual.kind
+        if quote is None:
             return
+        kind: EntryKind = "correction" if own == "earned" else own
+        sign = _sign(own)
         for evidence, level in self._account.levels.items():
             amount = level.unpriced
             if not amount:
@@ -204,9 +213,9 @@ class Booking:
             level.unpriced = 0
             level.usd += usd
             span = (self._accrual.period_start, self._since())
-            self._write("correction", evidence, -amount, None, span, self._count())
-            self._write("correction", evidence, amount, usd, span, self._count(), quote=quote)
-            if evidence != "speculative":
+            self._write(kind, evidence, -sign * amount, None, span, self._count())
+            self._write(kind, evidence, sign * amount, sign * usd, span, self._count(), quote=quote)
+            if own == "earned" and evidence != "speculative":
                 self._accounts.credit(self._reading.node, self._accrual.unit, 0, usd, *span)
                 self._accounts.add_earned(self._reading.node, evidence, usd)
 
@@ -257,6 +266,10 @@ class Booking:
                 emulated=reading.emulated,
             )
         )
+
+
+def _sign(kind: EntryKind) -> int:
+    return -1 if kind in COSTS else 1
 
 
 def quote_for(unit: str, price_of: PriceOf, now: datetime) -> Quote | None:

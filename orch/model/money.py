@@ -48,13 +48,23 @@ class TrailPoint(Value):
 class Accrual(Value):
     """What a network says a stream of income amounts to, as of a time.
 
-    `stream` is a natural key of the network (satellite and month, agreement, operator, epoch), unique
-    within its node. `amounts` is the running total of the stream, not a difference. `semantics`:
+    `stream` is a natural key of the network (satellite and month, agreement, operator, epoch); with `kind` it is
+    unique within its node. `amounts` is the running total of the stream, not a difference. `semantics`:
     `cumulative` only falls by a correction; `per_period` likewise, with the period in `stream`;
     `balance` falls when it is paid out. `trail` (oldest first, strictly before `as_of`) lets the first
     booking of a stream be spread over the times it was really earned in. `period_end` is set once the
     stream can no longer grow by new work (the month is over, the agreement has ended): what still changes
     is a correction of that period, not new income.
+
+    `kind` says what the total counts, always positive: `earned` is income before any fee of the network; `fee`
+    what the network keeps of it, `gas` what the operator's own transactions cost (in the chain's coin), `penalty`
+    what was taken away (these three are booked negative). `held` is earned money that the network keeps back,
+    `released` what it gave back of that, `paid` what reached the operator: they move earned money and are not
+    income. A stream's fee, hold and payment have the stream's own name, or one of their own where there are
+    several of them, such as one per transaction. A falling `balance` is booked as paid by itself.
+
+    `reference` is what an outsider would look the amount up by: a transaction, a paystub, an agreement with
+    its invoice. It may change while the stream grows: an entry keeps the reference it was booked with.
     """
 
     stream: str

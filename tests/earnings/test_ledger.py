@@ -156,6 +156,40 @@ def test_fees_and_penalties_are_negative_and_not_income():
     assert ledger.earned("n").settled == 0
 
 
+KINDS = ("earned", "held", "released", "paid", "fee", "gas", "penalty")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_better_evidence_leaves_the_sum_of_its_kind_as_it_was(kind):
+    ledger, booked = Ledger("h"), []
+    booked += ledger.book(reading(accrual(1, accrued="2", kind=kind)), priced(GLM), at(1))
+    booked += ledger.book(reading(accrual(2, settled="2", kind=kind)), priced(Decimal(9)), at(2))
+    sign = -1 if kind in {"fee", "gas", "penalty"} else 1
+    by_evidence = {e: sum(x.amount for x in booked if x.evidence == e) for e in ("accrued", "settled")}
+    assert by_evidence == {"accrued": 0, "settled": 2 * sign}
+    assert sum(entry.usd for entry in booked) == 2 * sign * GLM
+    assert {entry.kind for entry in booked} == ({"earned", "correction"} if kind == "earned" else {kind})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_gets_its_price_as_soon_as_there_is_one(kind):
+    ledger = Ledger("h")
+    booked = list(ledger.book(reading(accrual(1, settled="2", kind=kind)), priced(None), at(1)))
+    booked += ledger.book(reading(accrual(2, settled="2", kind=kind)), priced(GLM), at(2))
+    sign = -1 if kind in {"fee", "gas", "penalty"} else 1
+    assert sum(entry.usd or 0 for entry in booked) == 2 * sign * GLM
+    assert sum(entry.amount for entry in booked) == 2 * sign
+    again = Ledger("h", ledger.books())
+    assert again.book(reading(accrual(2, settled="2", kind=kind)), priced(GLM), at(3)) == ()
+
+
+def test_a_payment_is_no_income():
+    ledger = Ledger("h")
+    ledger.book(reading(accrual(1, settled="2"), accrual(1, settled="2", kind="paid")), priced(GLM), at(1))
+    assert ledger.earned("n").settled == 2 * GLM
+    assert sum(ledger.income("n").native.values()) == pytest.approx(2)
+
+
 steps = st.lists(
     st.tuples(
         st.integers(0, 10**21),
