@@ -16,6 +16,15 @@ An unknown floor is 0, an unknown cap is the capacity, an unknown need is the fl
 `present` is unknown are not planned for that node: it keeps what it has, `capacity` must have been reduced by
 whatever it may use, and what its activities take of them does not count. Where a resource's `capacity` is
 unknown, every node keeps its present amount of it.
+
+A node runs (on[n] == 1) with all of its floor and need; one that may stop and gets less gets nothing. What runs
+also counts in `pairs` (what two nodes earn more, or less, while both run) and `groups` (how many may run at once).
+With `max_variance` a split's variance must not exceed it:
+
+    sum_n,m share[n] * share[m] * covariance[n][m] <= max_variance,   share[n] = income[n] / covariance_at[n],
+
+income[n] being what node n earns with the split, USD per hour, without pairs; where `covariance_at` is not above
+0, share[n] is 1. An `objective` adds what a plug-in says of the whole split, in USD per hour.
 """
 
 from __future__ import annotations
@@ -66,14 +75,41 @@ class ProblemNode(Value):
     base_high_usd_per_hour: float | None = None
 
 
+class Pair(Value):
+    """Two nodes that earn `usd_per_hour` more (less, when negative) while both of them run."""
+
+    first: str
+    second: str
+    usd_per_hour: float
+
+
+class Group(Value):
+    """Nodes of which at most `most` may run at once, such as the devices behind one address."""
+
+    name: str
+    nodes: tuple[str, ...]
+    most: int
+
+
 class Problem(Value):
-    """One host's problem. `capacity` is what may be given out: the host's less its reserve."""
+    """One host's problem. `capacity` is what may be given out: the host's less its reserve.
+
+    `covariance` is that of the nodes' hourly rates, (USD/h)^2, by node in the problem's order, and `covariance_at`
+    the rates (USD/h) it belongs to (empty: what the nodes earn with the present split). `objective` names a
+    plug-in of group `orch.objectives`, or a function as `module:name`.
+    """
 
     host: str
     capacity: Resources
     nodes: tuple[ProblemNode, ...]
     horizon_h: float
     max_changes: int | None = None
+    pairs: tuple[Pair, ...] = ()
+    groups: tuple[Group, ...] = ()
+    covariance: tuple[tuple[float, ...], ...] = ()
+    covariance_at: tuple[float, ...] = ()
+    max_variance: float | None = None
+    objective: str | None = None
 
 
 class Budget(Value):
