@@ -124,7 +124,10 @@ class Hold(Value):
 
 
 class Guards(Value):
-    """What the journal allows at a time: the reallocation actor's word to the optimizer."""
+    """What the journal allows at a time: the reallocation actor's word to the optimizer.
+
+    `last_move_at`: when the last settled move ended.
+    """
 
     holds: tuple[Hold, ...] = ()
     moves_in_last_hour: int = 0
@@ -133,6 +136,7 @@ class Guards(Value):
     running: str | None = None
     stuck: str | None = None
     frozen_until: datetime | None = None
+    last_move_at: datetime | None = None
 
 
 class CanReallocate(Value):

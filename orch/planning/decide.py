@@ -7,12 +7,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from msgspec.structs import replace
 
 from orch.model.plans import Blocker, Decision
+from orch.planning.advising import advised
+from orch.planning.horizon import with_horizon
 from orch.planning.opportunities import analyze_opportunities
-from orch.planning.plan import calculate_optimal_allocation, changed_nodes, make_plan, present_income
+from orch.planning.plan import (
+    calculate_optimal_allocation,
+    changed_nodes,
+    make_plan,
+    present_income,
+    split_of,
+)
 from orch.planning.problem import build_problem
+from orch.planning.risk import variance_of
 from orch.planning.words import blocked_by, listed, move_sentence, stay_sentence, what_moves
 from orch.reallocation.guards import can_reallocate
-from orch.strategies.base import Advice, Prospect
+from orch.strategies.base import Prospect, ShapesProblem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,15 +29,29 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from orch.model.fleet import Snapshot
+    from orch.model.forecasts import Foresight
     from orch.model.moves import CanReallocate, Guards
     from orch.model.plans import Code, Opportunity, Plan
     from orch.model.problems import Answer, Problem
     from orch.planning.settings import PlanSettings
     from orch.solvers.base import Solver
-    from orch.strategies.base import StrategySpec
+    from orch.strategies.base import Advice, StrategySpec
 
-UNWANTED: frozenset[Code] = frozenset({"GAIN_BELOW_COST", "STRATEGY_KEEPS", "ALREADY_BEST", "RATE_UNKNOWN"})
+UNWANTED: frozenset[Code] = frozenset(
+    {
+        "GAIN_BELOW_COST",
+        "STRATEGY_KEEPS",
+        "STRATEGY_FAILED",
+        "ALREADY_BEST",
+        "RATE_UNKNOWN",
+        "FORECAST_UNKNOWN",
+        "FORECAST_UNSURE",
+    }
+)
 """Reasons for which a plan is not carried out however long one waits."""
+
+RISK_SOLVER = "conic"
+"""What solves a problem with a bound on its variance, whatever solver is configured."""
 
 
 class Study(NamedTuple):
@@ -48,13 +71,25 @@ def study(
     solvers: Mapping[str, Solver],
     *,
     previous_prices: Mapping[str, Decimal] | None = None,
+    strategy: StrategySpec | None = None,
+    options: Any = None,
+    foresight: Foresight | None = None,
 ) -> Study:
-    """The problem of a snapshot, its best split, and the opportunities in it. For every analyze tick."""
-    problem, blockers = build_problem(snapshot, guards, settings)
+    """The problem of a snapshot, its best split, and the opportunities in it. For every analyze tick.
+
+    The strategy may shape the problem by what `foresight` says before it is solved.
+    """
+
+    def posed(under: Guards) -> tuple[Problem, tuple[Blocker, ...]]:
+        problem, blockers = build_problem(snapshot, under, settings)
+        problem = with_horizon(problem, {state.name: state.rate for state in snapshot.nodes}, settings)
+        return _shaped(problem, strategy, options, foresight), blockers
+
+    problem, blockers = posed(guards)
     answer, chain = _solved(problem, settings, solvers)
     without_holds = None
     if any("HOLD_ACTIVE" in node.locked_by for node in problem.nodes):
-        free, _ = build_problem(snapshot, replace(guards, holds=()), settings)
+        free, _ = posed(replace(guards, holds=()))
         without_holds, _ = _solved(free, settings, solvers)
     found = analyze_opportunities(
         snapshot, problem, answer, blockers, settings, previous_prices=previous_prices, without_holds=without_holds
@@ -62,11 +97,21 @@ def study(
     return Study(problem, answer, chain, blockers, found)
 
 
+def _shaped(problem: Problem, strategy: StrategySpec | None, options: Any, foresight: Foresight | None) -> Problem:
+    if not isinstance(strategy, ShapesProblem):
+        return problem
+    try:
+        return strategy.shape(options, problem, foresight)
+    except Exception:  # noqa: BLE001 - a plug-in may raise anything; it is asked for its advice next, and that says so
+        return problem
+
+
 def _solved(
     problem: Problem, settings: PlanSettings, solvers: Mapping[str, Solver]
 ) -> tuple[Answer, tuple[str, ...]]:
+    wanted = settings.solver if problem.max_variance is None else RISK_SOLVER
     return calculate_optimal_allocation(
-        problem, settings.solver, settings.budget, settings.seed, solvers, dust_pct=settings.dust_pct
+        problem, wanted, settings.budget, settings.seed, solvers, dust_pct=settings.dust_pct
     )
 
 
@@ -89,6 +134,7 @@ def decide(
     last_move_at: datetime | None = None,
     previous_prices: Mapping[str, Decimal] | None = None,
     seen: Study | None = None,
+    foresight: Foresight | None = None,
 ) -> tuple[Decision, Plan | None]:
     """Decide once, also to do nothing.
 
@@ -105,15 +151,25 @@ def decide(
         decision_id: The id of the decision made, opaque.
         plan_id: The id of the plan made, opaque.
         now: The clock's now.
-        last_move_at: When the last move ended.
+        last_move_at: When the last move ended; what the guards say of it by default.
         previous_prices: USD per token at the last decision.
         seen: A study of this very snapshot under these guards, when there is one already.
+        foresight: What the hourly history says, for strategies that look at it.
 
     Returns:
         The decision, and the best plan found.
     """
     rates = {state.name: state.rate for state in snapshot.nodes}
-    seen = seen or study(snapshot, guards, settings, solvers, previous_prices=previous_prices)
+    seen = seen or study(
+        snapshot,
+        guards,
+        settings,
+        solvers,
+        previous_prices=previous_prices,
+        strategy=strategy,
+        options=options,
+        foresight=foresight,
+    )
     draft = make_plan(
         seen.problem,
         seen.answer,
@@ -130,35 +186,44 @@ def decide(
         return _decision(
             replace(draft, blockers=(none,)), None, ("NOT_READY",), stay_sentence(none.sentence)
         ), None
-    advice = _advice(strategy, options, draft, seen, present_income(rates), now, last_move_at)
-    can = can_reallocate(draft, guards, snapshot, now)
+    prospect = _prospect(draft, seen, present_income(rates), now, last_move_at or guards.last_move_at, foresight)
+    advice = advised(strategy, options, prospect)
+    can = can_reallocate(replace(draft, reasons=advice.reasons), guards, snapshot, now)
     moving = should_reallocate(draft, can, advice)
-    blockers = (*can.blockers, *(each for each in seen.blockers if each not in can.blockers))
+    waiting = () if advice.move or advice.until is None else (_wait(advice),)
+    blockers = (*can.blockers, *waiting, *(each for each in seen.blockers if each not in can.blockers))
     reasons, sentence = _words(draft, seen, can, advice, moving=moving)
     plan = replace(draft, reasons=reasons, sentence=sentence, can_reallocate=can.allowed, blockers=blockers)
     return _decision(plan, plan.id, reasons, sentence, moving=moving), plan
 
 
-def _advice(
-    strategy: StrategySpec,
-    options: Any,
+def _prospect(
     plan: Plan,
     seen: Study,
     present: float | None,
     now: datetime,
     last_move_at: datetime | None,
-) -> Advice:
-    prospect = Prospect(
+    foresight: Foresight | None,
+) -> Prospect:
+    changed = changed_nodes(seen.problem, seen.answer)
+    return Prospect(
         decided_at=now,
         horizon_h=plan.horizon_h,
         present_usd_per_hour=present,
         gain_usd_per_hour=plan.gain_usd_per_hour,
         gain_usd=plan.gain_usd,
         cost_usd=plan.cost_usd,
-        changes=len(changed_nodes(seen.problem, seen.answer)),
+        changes=len(changed),
         last_move_at=last_move_at,
+        changed=changed,
+        foresight=foresight,
+        present_variance=variance_of(seen.problem, plan.from_value),
+        plan_variance=variance_of(seen.problem, split_of(seen.problem, seen.answer)),
     )
-    return strategy.advise(options, prospect)
+
+
+def _wait(advice: Advice) -> Blocker:
+    return Blocker(code=advice.reasons[0], sentence=advice.sentence, until=advice.until)
 
 
 def _words(
@@ -242,6 +307,9 @@ def next_reallocation_at(plan: Plan | None, guards: Guards, now: datetime) -> da
         if not pays or UNWANTED.intersection(plan.reasons[:1]):
             return None
         waits += [hold.until for hold in guards.holds if hold.node in touched]
+        waits += [
+            each.until for each in plan.blockers if each.code == "INTERVAL_RUNNING" and each.until is not None
+        ]
     else:
         held = [
             blocker.until

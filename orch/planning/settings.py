@@ -21,6 +21,7 @@ class NodeTerms(Value):
 class PlanSettings(Value):
     """How to plan.
 
+    `horizon_h`: how long a move has to pay for itself, up to `longest_horizon_h` where moving is dear.
     `stale_after_s`: a node whose figures are older is not moved. `whole_move_usd`: what moving the whole capacity
     of a resource is taken to cost, so that nothing moves without reason. `dust_pct`: changes below this share of
     the capacity are not made. `headroom_pct`: how much above its use a node keeps of a resource whose worth to it
@@ -29,6 +30,7 @@ class PlanSettings(Value):
     """
 
     horizon_h: float = 24.0
+    longest_horizon_h: float = 168.0
     stale_after_s: float = 900.0
     solver: str = "linear"
     budget: Budget = Budget(seconds=1.0)

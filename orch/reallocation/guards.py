@@ -45,6 +45,7 @@ def guards_of(past: Past, now: datetime, limits: MoveLimits, *, running: str | N
         next_slot_at=next_slot_at,
         running=running,
         stuck=past.stuck,
+        last_move_at=max((each.ended_at for node in past.nodes.values() for each in node.turned), default=None),
     )
 
 
@@ -229,6 +230,8 @@ def _too_much(snapshot: Snapshot, goal: Mapping[str, Resources]) -> Iterator[Blo
 
 
 def _worthless(plan: Plan) -> Iterator[Blocker]:
+    if "RISK_ABOVE_TOLERANCE" in plan.reasons:
+        return  # what is bought is less risk
     if plan.gain_usd is None or plan.cost_usd is None:
         yield Blocker(code="RATE_UNKNOWN", sentence="What the move would gain or cost is not known.")
     elif plan.gain_usd <= plan.cost_usd:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
-from orch.model.money import SCALE
-from orch.strategies.base import Advice, Prospect, StrategySpec
+from orch.strategies.base import Advice, Prospect, StrategySpec, dollars, needed_gain, unjudged
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 
 class ThresholdOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -25,48 +26,33 @@ class Threshold:
 
     def advise(self, options: Any, prospect: Prospect) -> Advice:
         """Move iff `gain_usd > cost_usd + margin_pct / 100 * present income over the horizon`."""
-        if prospect.changes == 0:
-            return Advice(
-                move=False, reasons=("ALREADY_BEST",), sentence="The present split is the best one found."
-            )
-        present, gain, cost = prospect.present_usd_per_hour, prospect.gain_usd, prospect.cost_usd
-        if present is None or gain is None or cost is None:
-            what = "present income" if present is None else "gain" if gain is None else "cost"
-            return Advice(move=False, reasons=("RATE_UNKNOWN",), sentence=f"The {what} is unknown.")
-        margin = _exact(options.margin_pct) / 100 * _exact(present) * _exact(prospect.horizon_h)
-        needed = (cost + max(margin, Decimal(0))).quantize(SCALE)
-        if gain > needed:
-            return Advice(
-                move=True,
-                reasons=("GAIN_ABOVE_COST",),
-                sentence=_compared("exceeds", prospect, gain, cost, needed, options.margin_pct),
-                needed_gain_usd=needed,
-            )
+        return unjudged(prospect) or judged(prospect, options.margin_pct)
+
+
+def judged(prospect: Prospect, margin_pct: float) -> Advice:
+    """The threshold's word on a prospect all of whose figures are known."""
+    gain, needed = prospect.gain_usd, needed_gain(prospect, margin_pct)
+    if gain is not None and gain > needed:
         return Advice(
-            move=False,
-            reasons=("GAIN_BELOW_COST",),
-            sentence=_compared("does not exceed", prospect, gain, cost, needed, options.margin_pct),
+            move=True,
+            reasons=("GAIN_ABOVE_COST",),
+            sentence=_compared("exceeds", prospect, needed, margin_pct),
             needed_gain_usd=needed,
         )
-
-
-def _exact(number: float) -> Decimal:
-    return Decimal(repr(float(number)))
-
-
-def _compared(
-    verb: str, prospect: Prospect, gain: Decimal, cost: Decimal, needed: Decimal, margin_pct: float
-) -> str:
-    return (
-        f"The sure gain of {_usd(gain)} in {prospect.horizon_h:g} h {verb} {_usd(needed)}: "
-        f"the cost of {_usd(cost)} and {margin_pct:g} % of present income."
+    return Advice(
+        move=False,
+        reasons=("GAIN_BELOW_COST",),
+        sentence=_compared("does not exceed", prospect, needed, margin_pct),
+        needed_gain_usd=needed,
     )
 
 
-def _usd(amount: Decimal) -> str:
-    rounded = round(amount, 4)
-    sign = "-" if rounded < 0 else ""
-    return f"{sign}${abs(rounded):.4f}"
+def _compared(verb: str, prospect: Prospect, needed: Decimal, margin_pct: float) -> str:
+    gain = dollars(prospect.gain_usd or 0)
+    return (
+        f"The sure gain of {gain} in {prospect.horizon_h:g} h {verb} {dollars(needed)}: "
+        f"the cost of {dollars(prospect.cost_usd or 0)} and {margin_pct:g} % of present income."
+    )
 
 
 STRATEGY: StrategySpec = Threshold()
