@@ -157,15 +157,18 @@ def optimizer_plan(setting: Setting, solver_s: float) -> OptimizerPlan:
 
 def reallocation_plan(setting: Setting) -> ReallocationPlan:
     """The reallocation engine's."""
-    timing = {}
+    timing, dwell_s = {}, {}
     for node in setting.nodes:
         cost = together_cost(node.levers)
+        dwell_s[node.config.name] = cost.dwell_s
         timing[node.config.name] = LeverTiming(
             downtime_s=cost.downtime_s, settle_s=cost.settle_s, deadline_s=cost.deadline_s
         )
     limits = setting.config.limits
     return ReallocationPlan(
-        limits=MoveLimits(min_hold_s=limits.min_hold_s, max_moves_per_hour=limits.max_reallocations_per_hour),
+        limits=MoveLimits(
+            min_hold_s=limits.min_hold_s, max_moves_per_hour=limits.max_reallocations_per_hour, dwell_s=dwell_s
+        ),
         settings=SagaSettings(levers=timing),
     )
 

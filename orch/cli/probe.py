@@ -50,8 +50,11 @@ REMEDY: dict[Reason, str] = {
     "malformed": "see what answers there: it is not what the node says",
     "shape": "update orch, or the node: its answer has another shape",
     "absurd": "see the node's own log: its figures cannot be",
+    "unlisted": "correct what it is called there, or do without",
     "missing_file": "correct the path, or let the node write the file first",
     "permission": "let the user that runs orch read it",
+    "conflict": "leave it alone for a moment: something else changes it",
+    "failed": "see what it says of itself, and run it by hand",
 }
 HEALTH_RESULT = {"online": "ok", "degraded": "warning", "offline": "failed", "unknown": "failed"}
 

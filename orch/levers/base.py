@@ -34,12 +34,14 @@ class CostPrior(Value):
     """What a change by this lever is believed to cost before there is own history.
 
     `downtime_s`: seconds of the node's income lost per change. `settle_s`: seconds of the clock until a
-    change can be read back at the earliest; `deadline_s`: real seconds after which it did not take.
+    change can be read back at the earliest; `deadline_s`: real seconds after which it did not take; `dwell_s`:
+    seconds of the clock for which the node must be left alone afterwards, whatever the general hold is.
     """
 
     downtime_s: float
     settle_s: float
     deadline_s: float
+    dwell_s: float = 0.0
 
 
 class LeverSpec(Protocol):
@@ -53,11 +55,11 @@ class LeverSpec(Protocol):
     def options(self) -> type[msgspec.Struct]:
         """What `[[nodes.X.levers]]` may hold besides `kind` and `mode`."""
 
-    def sets(self, protocol: str) -> tuple[ResourceName, ...]:
-        """The resources it can set for a node of this protocol."""
+    def sets(self, protocol: str, options: Any) -> tuple[ResourceName, ...]:
+        """The resources it can set for a node of this protocol, configured like this."""
 
-    def cost(self, protocol: str) -> CostPrior:
-        """Its cost prior for a node of this protocol."""
+    def cost(self, protocol: str, options: Any) -> CostPrior:
+        """Its cost prior for a node of this protocol, configured like this."""
 
     def read(self, options: Any) -> Task[LeverReading]:
         """Ask the system for the limits in force."""

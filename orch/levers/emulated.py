@@ -66,11 +66,11 @@ class EmulatedLever:
         """Where the control API is, and the node's name there."""
         return EmulatedOptions
 
-    def sets(self, protocol: str) -> tuple[ResourceName, ...]:  # noqa: ARG002 - the contract's signature
+    def sets(self, protocol: str, options: object) -> tuple[ResourceName, ...]:  # noqa: ARG002 - the contract's signature
         """All resources, whatever the protocol."""
         return RESOURCES
 
-    def cost(self, protocol: str) -> CostPrior:
+    def cost(self, protocol: str, options: object) -> CostPrior:  # noqa: ARG002 - the contract's signature
         """A restart for Storj, new offers for Golem, next to nothing for the others."""
         return COSTS.get(protocol, OTHER_COST)
 

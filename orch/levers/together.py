@@ -30,7 +30,7 @@ class FittedLever(Value):
 
     def sets(self) -> tuple[ResourceName, ...]:
         """The resources it can set here."""
-        return self.lever.sets(self.protocol)
+        return self.lever.sets(self.protocol, self.options)
 
 
 def read_all(levers: tuple[FittedLever, ...]) -> Task[LeverReading]:
@@ -65,11 +65,12 @@ def settable(levers: tuple[FittedLever, ...]) -> tuple[ResourceName, ...]:
 
 def together_cost(levers: tuple[FittedLever, ...]) -> CostPrior:
     """The cost prior of a node: the worst of its levers, for one change may pull them all."""
-    costs = [fitted.lever.cost(fitted.protocol) for fitted in levers]
+    costs = [fitted.lever.cost(fitted.protocol, fitted.options) for fitted in levers]
     return CostPrior(
         downtime_s=max((cost.downtime_s for cost in costs), default=0.0),
         settle_s=max((cost.settle_s for cost in costs), default=0.0),
         deadline_s=max((cost.deadline_s for cost in costs), default=60.0),
+        dwell_s=max((cost.dwell_s for cost in costs), default=0.0),
     )
 
 

@@ -27,8 +27,11 @@ Reason: TypeAlias = Literal[
     "malformed",  # not decodable
     "shape",  # decodable, but a known key is gone or of another type
     "absurd",  # well formed and impossible
+    "unlisted",  # it answers, and has never heard of what was asked
     "missing_file",
     "permission",
+    "conflict",  # somebody else changed it meanwhile
+    "failed",  # a program or a manager of this host was asked and could not
 ]
 
 OutlookForm: TypeAlias = Literal["dial", "stock", "floor", "on_off"]

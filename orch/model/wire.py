@@ -46,7 +46,61 @@ class FileRead(Value, tag="file"):
     max_bytes: int = 4_000_000
 
 
-Request: TypeAlias = HttpRequest | FileRead
+class FileWrite(Value, tag="file_write"):
+    """Replace the content of one existing local file.
+
+    `expected` is the content it must still have, so that nobody's edit in between is lost. Ordinary files are
+    replaced whole (a crash leaves the old or the new content) and keep their owner and mode; `in_place` is
+    for files of the kernel. `backup_suffix` names the file that keeps the content it had before orch's first edit.
+    """
+
+    path: str
+    body: bytes
+    expected: bytes | None = None
+    in_place: bool = False
+    backup_suffix: str | None = None
+    deadline_s: float = 10.0
+
+
+class CommandRun(Value, tag="command"):
+    """Run one program, without a shell. At its deadline it is ended with everything it started.
+
+    `body` is its standard input; what it prints is the answer. Its environment has only a search path, a
+    home, a language and what `environment` adds.
+    """
+
+    argv: tuple[str, ...]
+    body: bytes = b""
+    environment: tuple[tuple[str, str], ...] = ()
+    deadline_s: float = 60.0
+    max_bytes: int = 1_000_000
+
+
+class Pause(Value, tag="pause"):
+    """Nothing, for some real seconds: what was changed needs them before it can be looked at."""
+
+    seconds: float
+
+    @property
+    def deadline_s(self) -> float:
+        """Somewhat longer than it takes."""
+        return self.seconds + 5.0
+
+
+class ToolCall(Value, tag="tool"):
+    """One order to a manager of this host: Docker, systemd, or the table of processes.
+
+    `body` is JSON, as the answer is; `socket` is where the manager listens when not at its usual place.
+    """
+
+    tool: Literal["docker", "systemd", "processes"]
+    action: str
+    body: bytes = b"{}"
+    socket: str | None = None
+    deadline_s: float = 30.0
+
+
+Request: TypeAlias = HttpRequest | FileRead | FileWrite | CommandRun | ToolCall | Pause
 
 
 class Reply(Value, tag="reply"):

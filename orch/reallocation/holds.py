@@ -88,8 +88,8 @@ def _node_after(
         turned = tuple(each for each in turned if each.resource not in names) + tuple(
             Turned(resource=change.resource, up=_up(change), ended_at=ended_at) for change in changes
         )
-    longest = max(LONGEST_HOLD_S, limits.min_hold_s)
-    hold_s = min(longest, limits.min_hold_s * 2.0 ** min(failures, 64))
+    least_s = max((limits.hold_s(change.node) for change in changes), default=limits.min_hold_s)
+    hold_s = min(max(LONGEST_HOLD_S, least_s), least_s * 2.0 ** min(failures, 64))
     return NodePast(ended_at=ended_at, hold_s=hold_s, failures=failures, rolled_back=not settled, turned=turned)
 
 

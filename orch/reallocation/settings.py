@@ -14,10 +14,18 @@ if TYPE_CHECKING:
 
 
 class MoveLimits(Value):
-    """How often nodes may be moved: seconds of the clock between moves of one node, moves of the host per hour."""
+    """How often nodes may be moved: seconds of the clock between moves of one node, moves of the host per hour.
+
+    `dwell_s` has the nodes that their levers want left alone for longer.
+    """
 
     min_hold_s: float = 3600.0
     max_moves_per_hour: int = 2
+    dwell_s: dict[str, float] = msgspec.field(default_factory=dict)
+
+    def hold_s(self, node: str) -> float:
+        """How long a node rests after a move."""
+        return max(self.min_hold_s, self.dwell_s.get(node, 0.0))
 
 
 class LeverTiming(Value):

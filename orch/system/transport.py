@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from orch.messages import Answered
 from orch.model.wire import HttpRequest, NoReply, Reply
-from orch.system.exchange import Got, Missed, ask_http, late, read_file, where
+from orch.system.exchange import Got, Missed, ask_http, late
+from orch.system.local import do_here, place_of
 from orch.system.wires import CuttableAdapter, Cutter
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class _Call:
         self.request = request
         self.reply_to = reply_to
         self.key = key
-        self.place = where(request.url) if isinstance(request, HttpRequest) else request.path
+        self.place = place_of(request)
         self.began = time.monotonic()
         self.cutter = Cutter(self.began + request.deadline_s)
         self._lock = threading.Lock()
@@ -69,7 +70,7 @@ class _Queue:
 
 
 class HttpTransport:
-    """The `Transport` port over `requests`, and over the local disk for `FileRead`.
+    """The `Transport` port over `requests`, and over this host for everything that is not HTTP.
 
     An answer is told exactly once per fetch, from one of its own threads (or at once from the caller's,
     when a request cannot be started). Failures of any kind are `NoReply`, never an exception.
@@ -216,7 +217,7 @@ class HttpTransport:
 
     def _perform(self, call: _Call) -> Got | Missed:
         if not isinstance(call.request, HttpRequest):
-            return read_file(call.request)
+            return do_here(call.request, lambda: call.cutter.is_cut)
         with call.cutter:
             return ask_http(self._adapter, call.request, call.cutter, self._clock.now())
 

@@ -127,10 +127,10 @@ class FakeLever:
 
     kind, options = "fake", None
 
-    def sets(self, protocol):
+    def sets(self, protocol, options):
         return ("cpu_cores",)
 
-    def cost(self, protocol):
+    def cost(self, protocol, options):
         return CostPrior(downtime_s=0, settle_s=0, deadline_s=10)
 
     def read(self, options):

@@ -1,0 +1,136 @@
+"""The lever of Docker containers: cores and memory while they run.
+
+https://docs.docker.com/reference/api/engine/ (containers/{id}/update). A container made with `--cpus` carries
+NanoCpus and refuses a quota; one made with a quota refuses NanoCpus: what it has is what is set. No limit
+means the whole machine.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from orch.errors import LeverError
+from orch.levers.asking import call, grain, machine, order_body
+from orch.levers.base import CostPrior, LeverReading, LeverSpec, Task
+from orch.model.resources import Resources
+from orch.model.wire import ToolCall
+
+if TYPE_CHECKING:
+    from orch.model.resources import ResourceName
+
+PERIOD_US = 100_000
+NANO = 1_000_000_000
+
+
+class DockerOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The container by name (an id changes when it is made anew), and the engine's socket if not the usual one."""
+
+    container: str
+    socket: str | None = None
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", self.container):
+            message = "container must be the name of a container"
+            raise ValueError(message)
+
+
+class _State(msgspec.Struct, rename="pascal"):
+    running: bool
+
+
+class _HostConfig(msgspec.Struct, rename="pascal"):
+    nano_cpus: int = 0
+    cpu_quota: int = 0
+    cpu_period: int = 0
+    memory: int = 0
+    memory_swap: int = 0
+
+
+class _Container(msgspec.Struct, rename="pascal"):
+    id: str
+    state: _State
+    host_config: _HostConfig
+
+
+class DockerLever:
+    """Sets the cores and the memory of a container."""
+
+    kind = "docker"
+    options = DockerOptions
+
+    def sets(self, protocol: str, options: DockerOptions) -> tuple[ResourceName, ...]:  # noqa: ARG002 - the contract's signature
+        """Cores and memory."""
+        return ("cpu_cores", "memory_gb")
+
+    def cost(self, protocol: str, options: DockerOptions) -> CostPrior:  # noqa: ARG002 - the contract's signature
+        """Next to nothing: the container goes on."""
+        return CostPrior(downtime_s=0.0, settle_s=0.0, deadline_s=60.0)
+
+    def read(self, options: DockerOptions) -> Task[LeverReading]:
+        """The limits in force. Raises LeverError when there is no engine or no such container."""
+        found = yield from _inspect(options)
+        whole = yield from machine()
+        limits = found.host_config
+        cores = whole.or_zero("cpu_cores")
+        if limits.nano_cpus:
+            cores = limits.nano_cpus / NANO
+        elif limits.cpu_quota > 0:
+            cores = limits.cpu_quota / (limits.cpu_period or PERIOD_US)
+        memory_gb = limits.memory / 1e9 if limits.memory > 0 else whole.or_zero("memory_gb")
+        return LeverReading(allocation=Resources(cpu_cores=grain(cores), memory_gb=grain(memory_gb)))
+
+    def apply(self, options: DockerOptions, goal: Resources) -> Task[None]:
+        """Set cores and memory in one order.
+
+        Raises:
+            LeverError: Not running, or it uses more memory than the limit would leave it; nothing was changed.
+        """
+        found = yield from _inspect(options)
+        if not found.state.running:
+            raise LeverError(f"the container {options.container} does not run")
+        whole = yield from machine()
+        update = {**_cores(found.host_config, goal, whole), **_memory(goal, whole)}
+        order = order_body({"container": options.container, "update": update})
+        yield from call(ToolCall(tool="docker", action="update", body=order, socket=options.socket), dict)
+
+    def describe(self, options: DockerOptions, goal: Resources) -> str:
+        """The command that does the same."""
+        parts = []
+        if goal.cpu_cores is not None:
+            parts.append(f"--cpus {goal.cpu_cores:g}")
+        if goal.memory_gb is not None:
+            parts.append(f"--memory {round(goal.memory_gb * 1e9)}b")
+        return f"docker update {' '.join(parts)} {options.container}"
+
+
+def _inspect(options: DockerOptions) -> Task[_Container]:
+    order = order_body({"container": options.container})
+    question = ToolCall(tool="docker", action="inspect", body=order, socket=options.socket, deadline_s=10.0)
+    return (yield from call(question, _Container))
+
+
+def _cores(limits: _HostConfig, goal: Resources, whole: Resources) -> dict[str, int]:
+    if goal.cpu_cores is None:
+        return {}
+    all_of_it = goal.cpu_cores >= whole.or_zero("cpu_cores")
+    if limits.nano_cpus:
+        return {"NanoCpus": round(min(goal.cpu_cores, whole.or_zero("cpu_cores")) * NANO)}
+    if all_of_it:
+        return {"CpuQuota": -1}
+    return {"CpuPeriod": PERIOD_US, "CpuQuota": round(goal.cpu_cores * PERIOD_US)}
+
+
+def _memory(goal: Resources, whole: Resources) -> dict[str, int]:
+    if goal.memory_gb is None:
+        return {}
+    if goal.memory_gb >= grain(whole.or_zero("memory_gb")):
+        return {"Memory": -1, "MemorySwap": -1}
+    size = round(goal.memory_gb * 1e9)
+    # Swap must never be below memory, and an update of one alone is refused where the other contradicts it.
+    return {"Memory": size, "MemorySwap": size}
+
+
+LEVER: LeverSpec = DockerLever()
