@@ -16,7 +16,7 @@ CODES: frozenset[str] = frozenset(get_args(Code))
 def advised(strategy: StrategySpec, options: Any, prospect: Prospect) -> Advice:
     """The strategy's advice; one that raises, or answers nonsense, stays."""
     try:
-        advice = strategy.advise(options, prospect)
+        advice: Any = strategy.advise(options, prospect)
     except Exception as error:  # noqa: BLE001 - a plug-in may raise anything, and a decision is made all the same
         return _failed(strategy, f"failed with {type(error).__name__}: {error}")
     if not isinstance(advice, Advice):
