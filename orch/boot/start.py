@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from orch.boot.engine import Arrangement, Engine, Kind
 from orch.boot.probe import answers_as_emulated
 from orch.config.load import from_tables
-from orch.emulator.demo import demo_environment, demo_nodes
+from orch.emulator.demo import demo_environment, demo_nodes, unannounced
 from orch.emulator.keeper import load_or_create, save
 from orch.emulator.shell import EmulatorServer
 from orch.errors import DataDirError
@@ -124,7 +124,7 @@ def serve_emulator(
             "seed": seed,
             "speed": speed,
             "urls": server.urls(),
-            "environment": demo_environment(),
+            "environment": demo_environment() | unannounced(server.urls()),
             "configuration": demo_nodes(server.urls()),
         }
 

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 def command(where: Where, seed: int, speed: float, ports: Literal["default", "free"]) -> None:
     """Serve the four emulated nodes on loopback until stopped.
 
-    Prints one JSON document: the URLs, the environment variables and the tables to configure them with.
+    Prints one JSON document: the URLs, the environment variables and the tables to configure them with. On the
+    default ports lines of NAME=value follow it: with them in the environment, `orch init` beside it finds all.
     """
     del where  # it keeps nothing and reads no configuration
     from orch.boot import serve_emulator
@@ -40,5 +41,8 @@ def command(where: Where, seed: int, speed: float, ports: Literal["default", "fr
     from orch.cli.source import document
 
     with StopSignals() as stop, serve_emulator(seed, speed, ports) as served:
-        click.echo(document(served))
+        shown = document(served)
+        if ports == "default":
+            shown = "\n".join([shown, *(f"{name}={value}" for name, value in served["environment"].items())])
+        click.echo(shown)
         stop.wait()

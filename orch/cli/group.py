@@ -19,6 +19,7 @@ COMMANDS = (
     "run",
     "demo",
     "emulate",
+    "init",
     "check",
     "status",
     "plan",

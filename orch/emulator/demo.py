@@ -24,6 +24,26 @@ def demo_environment() -> dict[str, str]:
     return {APP_KEY_VARIABLE: APP_KEY, GRASS_VARIABLE: TOKEN}
 
 
+def unannounced(urls: Mapping[Service, str]) -> dict[str, str]:
+    """What nobody can find by looking at the networks' own ports, by the environment variable `orch init` reads.
+
+    The addresses of what a real operator has elsewhere (a chain's RPC, a dashboard, prices), the operator
+    contract, and where the provider's two files are served.
+    """
+    return {
+        "STREAMR_RPC_URL": urls["streamr_rpc"],
+        "STREAMR_OPERATOR": OPERATOR,
+        "GRASS_URL": urls["grass"],
+        "YA_PROVIDER_DIR": provider_dir(urls),
+        "COINGECKO_URL": urls["prices"],
+    }
+
+
+def provider_dir(urls: Mapping[Service, str]) -> str:
+    """Where the emulated provider's two files are served."""
+    return f"{urls['control']}/provider"
+
+
 def demo_nodes(urls: Mapping[Service, str]) -> dict[str, Any]:
     """The `[host]`, `[prices]` and `[nodes.*]` tables for a world behind these URLs."""
     own: dict[NodeName, dict[str, Any]] = {
@@ -31,7 +51,7 @@ def demo_nodes(urls: Mapping[Service, str]) -> dict[str, Any]:
         "compute": {
             "url": urls["golem"],
             "app_key": {"env": APP_KEY_VARIABLE},
-            "provider_dir": f"{urls['control']}/provider",
+            "provider_dir": provider_dir(urls),
         },
         "relay": {"rpc_url": urls["streamr_rpc"], "operator": OPERATOR, "info_url": urls["streamr_info"]},
         "address": {"url": urls["grass"], "token": {"env": GRASS_VARIABLE}},

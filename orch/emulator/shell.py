@@ -67,7 +67,8 @@ class EmulatorServer:
             except OSError as fault:
                 self.stop()
                 raise OrchError(
-                    f"port {self._ports[service]} for the emulated {service} cannot be opened: {fault.strerror}"
+                    f"Port {self._ports[service]} for the emulated {service} cannot be opened"
+                    f" ({(fault.strerror or str(fault)).lower()}): stop what listens there, or take free ports."
                 ) from fault
             self._listeners[service] = listener
             listener.begin()
