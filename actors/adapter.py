@@ -29,7 +29,7 @@ from orch.messages import (
     WakeUp,
 )
 from orch.model.readings import contact_lost
-from orch.protocols.attend import Attended, Limits, ask, report, take
+from orch.protocols.attend import Attended, Limits, ask, counted, report, take
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -225,6 +225,8 @@ class Adapter(Actor):
         if not pulls or pulls[0].key != key:
             return
         pull = pulls[0]
+        if reply is not None:
+            self._state = counted(self._state, reply)
         try:
             request = next(pull.task) if reply is None else pull.task.send(reply)
         except StopIteration as end:

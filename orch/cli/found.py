@@ -33,7 +33,7 @@ class Found(Value):
     """
 
     schema: int
-    path: Path
+    path: str
     created: bool
     written: bool
     nodes: tuple[FoundNode, ...]
@@ -64,7 +64,7 @@ def make_found(
     after = (f"orch check{place}", f"orch run{place}") if nodes or known else ("orch demo",)
     return Found(
         schema=1,
-        path=path,
+        path=str(path),
         created=written and created,
         written=written,
         nodes=nodes,

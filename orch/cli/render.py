@@ -15,6 +15,7 @@ from orch.cli.words import (
     UNKNOWN,
     age,
     amount,
+    asking_in_words,
     earned_in_words,
     earned_sum,
     harmless,
@@ -82,6 +83,7 @@ def _sections(board: Dashboard, now: datetime) -> Iterator[RenderableType]:
     yield from _changes(board, now, MOST_CHANGES)
     yield from _alerts(board, now)
     yield from _kpis(board)
+    yield from _observing(board)
 
 
 def _short_sections(board: Dashboard, now: datetime) -> Iterator[RenderableType]:
@@ -314,6 +316,20 @@ def _kpis(board: Dashboard) -> Iterator[RenderableType]:
     ]
     if any(UNKNOWN not in part for part in parts):
         yield Text(f"\n{' · '.join(parts)}", style="dim")
+
+
+def _observing(board: Dashboard) -> Iterator[RenderableType]:
+    """What orch's own questions cost the nodes: per hour once that is known, else so far."""
+    costs = []
+    for node in board.nodes:
+        seen = node.observer
+        if seen is not None and seen.per_hour is not None:
+            hourly = seen.per_hour
+            costs.append(f"{node.name} {asking_in_words(hourly.requests, hourly.bytes, hourly.seconds)} an hour")
+        elif seen is not None and seen.requests:
+            costs.append(f"{node.name} {asking_in_words(seen.requests, seen.bytes, seen.seconds)} so far")
+    if costs:
+        yield Text(f"\norch asks: {' · '.join(costs)}", style="dim")
 
 
 # -- shapes ------------------------------------------------------------------------------------------------

@@ -195,3 +195,19 @@ def moved_in_words(move: Reallocation) -> str:
     for change in move.changes:
         by_node.setdefault(change.node, []).append(change_in_words(change, over=over))
     return "; ".join(f"{node} {', '.join(parts)}" for node, parts in by_node.items()) or "no change"
+
+
+def octets(count: float) -> str:
+    """An amount of data in decimal units: `512 B`, `1.2 kB`, `3.4 MB`."""
+    size = float(count)
+    for unit in ("B", "kB", "MB"):
+        if size < 999.5:
+            return f"{size:.0f} {unit}" if unit == "B" or size >= 99.5 else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"
+
+
+def asking_in_words(requests: float, size: float, seconds: float) -> str:
+    """What asking a node costs it: requests, data, time waited."""
+    count = f"{requests:.0f} request{'' if round(requests) == 1 else 's'}"
+    return f"{count}, {octets(size)}, {seconds:.1f} s"

@@ -13,8 +13,22 @@ from orch.model.fleet import Mode
 from orch.model.money import EarnedUsd, Rate
 from orch.model.moves import Reallocation
 from orch.model.plans import Blocker
-from orch.model.readings import Health
+from orch.model.readings import Health, ObserverRate
 from orch.model.resources import Resources
+
+
+class ObserverView(Value):
+    """What observing a node has cost it since orch was started, and costs it per hour (null at first).
+
+    `requests` are questions sent to it (its levers included), `bytes` the bodies of its answers, `seconds` the
+    time that answers took.
+    """
+
+    requests: int
+    bytes: int
+    seconds: float
+    since: datetime | None
+    per_hour: ObserverRate | None
 
 
 class NodeView(Value):
@@ -37,6 +51,7 @@ class NodeView(Value):
     worth: Resources
     earned_usd: EarnedUsd
     locked_by: tuple[str, ...]
+    observer: ObserverView | None = None
 
 
 class NodeKpis(Value):

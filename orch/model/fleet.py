@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 from orch.model.base import Value
 from orch.model.money import EarnedUsd, PriceNow, Rate
 from orch.model.problems import Activity
-from orch.model.readings import Failure, Finding, Health, Outlook
+from orch.model.readings import Failure, Finding, Health, ObserverRate, Outlook
 from orch.model.resources import Resources
 
 Mode: TypeAlias = Literal["observe", "suggest", "approve", "auto"]
@@ -75,6 +75,8 @@ class NodeState(Value):
     requests: int = 0
     bytes_read: int = 0
     seconds_waited: float = 0.0
+    observed_since: datetime | None = None
+    observed_per_hour: ObserverRate | None = None
 
 
 class Snapshot(Value):

@@ -87,6 +87,14 @@ class Outlook(Value):
     step: float | None = None
 
 
+class ObserverRate(Value):
+    """What observing a node cost it per hour, over the last hour or as much of it as there is."""
+
+    requests: float
+    bytes: float
+    seconds: float
+
+
 class Reading(Value):
     """All that is known of one node at one time.
 
@@ -119,6 +127,8 @@ class Reading(Value):
     requests: int = 0
     bytes_read: int = 0
     seconds_waited: float = 0.0
+    observed_since: datetime | None = None
+    observed_per_hour: ObserverRate | None = None
 
 
 class Failure(Value):

@@ -100,6 +100,8 @@ def node_state(
         requests=reading.requests,
         bytes_read=reading.bytes_read,
         seconds_waited=reading.seconds_waited,
+        observed_since=reading.observed_since,
+        observed_per_hour=reading.observed_per_hour,
     )
 
 

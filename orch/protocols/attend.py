@@ -15,6 +15,7 @@ from orch.model.base import Value
 from orch.model.readings import Failure, Reading
 from orch.model.resources import Resources, combine
 from orch.model.wire import NoReply, Reply
+from orch.protocols.observer import Mark, marked, per_hour
 from orch.protocols.schedule import Schedule, bad, due, good
 
 if TYPE_CHECKING:
@@ -35,7 +36,11 @@ class Limits(Value):
 
 
 class Attended(Value):
-    """Everything an adapter keeps. `failures` holds the newest failure of each endpoint that fails now."""
+    """Everything an adapter keeps. `failures` holds the newest failure of each endpoint that fails now.
+
+    `since` is when the first question was asked; `marks` are totals of `requests`, `bytes_read` and
+    `seconds_waited` at some times of the last hour.
+    """
 
     memory: Any
     schedule: Schedule = Schedule()
@@ -45,6 +50,8 @@ class Attended(Value):
     requests: int = 0
     bytes_read: int = 0
     seconds_waited: float = 0.0
+    since: datetime | None = None
+    marks: tuple[Mark, ...] = ()
 
 
 def ask(
@@ -54,7 +61,19 @@ def ask(
     schedule, endpoints = due(state.schedule, spec.endpoints(state.memory, now), now, jitter)
     if not endpoints:
         return state, ()
-    return replace(state, schedule=schedule, requests=state.requests + len(endpoints)), endpoints
+    marks = marked(state.marks, _cost(state, now))
+    requests, since = state.requests + len(endpoints), state.since or now
+    return replace(state, schedule=schedule, requests=requests, since=since, marks=marks), endpoints
+
+
+def counted(state: Attended, reply: Reply | NoReply, *, asked: int = 1) -> Attended:
+    """The state with the cost of an answer, and of `asked` questions that are not of the schedule (levers')."""
+    return replace(
+        state,
+        requests=state.requests + asked,
+        seconds_waited=state.seconds_waited + reply.elapsed_s,
+        bytes_read=state.bytes_read + len(reply.body),
+    )
 
 
 def take(
@@ -65,9 +84,7 @@ def take(
     if turn is None or turn.asked_at is None:
         return state, None
     state = replace(
-        state,
-        seconds_waited=state.seconds_waited + reply.elapsed_s,
-        bytes_read=state.bytes_read + len(reply.body),
+        counted(state, reply, asked=0),
         emulated=state.emulated or any(name.lower() == EMULATED_HEADER for name, _ in reply.headers),
     )
     if isinstance(reply, NoReply):
@@ -100,7 +117,13 @@ def report(spec: ProtocolSpec, state: Attended, now: datetime) -> Reading:
         requests=state.requests,
         bytes_read=state.bytes_read,
         seconds_waited=state.seconds_waited,
+        observed_since=state.since,
+        observed_per_hour=per_hour(state.marks, _cost(state, now)),
     )
+
+
+def _cost(state: Attended, now: datetime) -> Mark:
+    return Mark(at=now, requests=state.requests, bytes=state.bytes_read, seconds=state.seconds_waited)
 
 
 def _larger(a: Resources, b: Resources) -> Resources:

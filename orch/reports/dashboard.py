@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from orch.earnings.costs import RunningCosts, idle_cost
 from orch.earnings.rates import add_rates
 from orch.model.base import Value
-from orch.model.board import Dashboard, EngineView, Kpis, NodeView, OpportunityView, TotalView
+from orch.model.board import Dashboard, EngineView, Kpis, NodeView, ObserverView, OpportunityView, TotalView
 from orch.model.resources import RESOURCES, Resources, resources
 
 if TYPE_CHECKING:
@@ -107,6 +107,13 @@ def _node(
         worth=node.worth.per_unit if node.worth is not None else Resources(),
         earned_usd=node.earned,
         locked_by=tuple(dict.fromkeys(codes)),
+        observer=ObserverView(
+            requests=node.requests,
+            bytes=node.bytes_read,
+            seconds=node.seconds_waited,
+            since=node.observed_since,
+            per_hour=node.observed_per_hour,
+        ),
     )
 
 
