@@ -80,7 +80,8 @@ class CgroupLever:
         """The limits in force and the memory in use. Raises LeverError when the group is gone."""
         group = yield from _find(options)
         cores = yield from _cores(group)
-        memory_bytes = yield from _number(_memory_file(group, "limit"))
+        limit_bytes = yield from _number(_memory_file(group, "limit"))
+        memory_bytes = UNLIMITED_BYTES if limit_bytes < 0 else limit_bytes
         used_bytes = yield from _number(_memory_file(group, "used"))
         whole = group.machine
         memory_gb = min(memory_bytes / 1e9, whole.or_zero("memory_gb"))

@@ -82,7 +82,12 @@ def test_it_sets_everything_and_states_its_costs():
         assert LEVER.sets(protocol, None) == RESOURCES
         assert LEVER.cost(protocol, None).deadline_s == 180
         assert LEVER.cost(protocol, None).settle_s == 5
-    assert [LEVER.cost(each, None).downtime_s for each in ("storj", "golem", "streamr", "grass")] == [120, 60, 5, 5]
+    assert [LEVER.cost(each, None).downtime_s for each in ("storj", "golem", "streamr", "grass")] == [
+        120,
+        60,
+        5,
+        5,
+    ]
     assert LEVER.describe(OPTIONS, GOAL) == "ask the emulated world to set disk to cpu 2, storage 4000"
 
 
