@@ -23,26 +23,19 @@ from orch.protocols.golem_health import findings_of, health_of
 from orch.protocols.golem_memory import GolemMemory, GolemOptions
 from orch.protocols.golem_money import (
     PAGE,
-    RECENT,
     next_pages,
     settle,
     with_invoices,
     with_pays,
 )
-from orch.protocols.golem_work import (
-    allocation_of,
-    committed_of,
-    outlook_of,
-    price_of,
-    used_of,
-    work_of,
-)
+from orch.protocols.golem_rate import outlook_of, pace_of, work_of
+from orch.protocols.golem_work import allocation_of, committed_of, price_of, used_of
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from orch.model.wire import Lane, NoReply, Reply, Request
-    from orch.protocols.golem_work import Work
+    from orch.protocols.golem_rate import Work
 
 PERIOD_S = 60.0
 INVOICES_S = 300.0
@@ -51,6 +44,9 @@ OPEN_S = 3600.0
 OLD_S = 6 * 3600.0
 OLD_AFTER_DAYS = 14
 WINDOW_S = 24 * 3600.0
+
+SIGNED = 60
+"""Of so many agreements that ended last it is asked what they were signed for."""
 
 _PAYMENT = "/payment-api/v1"
 _MARKET = "/market-api/v1"
@@ -125,9 +121,11 @@ class Golem:
             last_seen_at=memory.last_seen_at,
             accruals=tuple(memory.accruals.values()),
             allocation=allocation_of(memory),
-            used=used_of(memory, work),
+            used=used_of(memory, work.saturation),
             committed=committed_of(memory),
             outlooks=(outlook_of(memory, work),),
+            pace=pace_of(memory, work),
+            paced=True,
             window_s=WINDOW_S,
             speculative=0 < len(memory.pays) == memory.digest.for_test_tokens,
             findings=findings_of(memory, now),
@@ -213,7 +211,7 @@ def _patience(since: datetime | None, now: datetime) -> float:
 
 def _terms_endpoints(memory: GolemMemory) -> list[Endpoint]:
     """What running agreements and those that ended last were signed for, each asked once."""
-    wanted = [*(memory.running or ()), *memory.digest.ended[:RECENT]]
+    wanted = [*(memory.running or ()), *memory.digest.ended[:SIGNED]]
     return [
         msgspec.structs.replace(
             _get(memory, f"terms/{agreement}", f"{_MARKET}/agreements/{quote(agreement, safe='')}", lane="slow"),

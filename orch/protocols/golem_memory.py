@@ -128,6 +128,7 @@ class Digest(Value):
     `invoices` is the invoice that counts, by agreement; `ended` the agreements that ended last, newest first,
     and `finished` how many did; `open_pays` and `open_invoices` what can still change; `pays_after` and
     `invoices_after` where the next page of each list begins; `for_test_tokens` how many agreements pay tGLM.
+    `matured` agreements ended and are paid or lost: so much GLM was due for them and so much was paid.
     """
 
     invoices: dict[str, Invoice] = msgspec.field(default_factory=dict)
@@ -138,6 +139,9 @@ class Digest(Value):
     pays_after: datetime | None = None
     invoices_after: datetime | None = None
     for_test_tokens: int = 0
+    matured: int = 0
+    matured_due: float = 0.0
+    matured_paid: float = 0.0
 
 
 class GolemMemory(Value):

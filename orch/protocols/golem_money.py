@@ -164,6 +164,7 @@ def _digest(memory: GolemMemory, touched: Iterable[str], now: datetime) -> Diges
     candidates = [pays[each] for each in dict.fromkeys((*memory.digest.open_pays, *touched)) if each in pays]
     open_pays = [pay for pay in candidates if not pay.gone and not _is_known_final(memory, pay)]
     open_invoices = [invoice for invoice in invoices if invoice.status not in CLOSED]
+    matured = [pays[invoice.agreement_id] for invoice in ended if invoice.status in CLOSED]
     return Digest(
         invoices=counted,
         ended=tuple(
@@ -187,6 +188,9 @@ def _digest(memory: GolemMemory, touched: Iterable[str], now: datetime) -> Diges
             [invoice.issued_at for invoice in invoices],
         ),
         for_test_tokens=sum([pay.platform.endswith("-tglm") for pay in pays.values()]),
+        matured=len(matured),
+        matured_due=float(sum([pay.due for pay in matured])),
+        matured_paid=float(sum([pay.paid for pay in matured])),
     )
 
 

@@ -337,14 +337,19 @@ def test_used_cores_come_from_the_running_agreements_own_bill(told):
 
 
 def test_demand_is_known_after_three_agreements(told):
-    outlook = reading(told(*WHOLE, "terms_older_price")).outlooks[0]
+    memory = replace(told(*WHOLE, "terms_older_price"), no_terms=frozenset((B, C, D)))
+    outlook = reading(memory).outlooks[0]
     assert (outlook.form, outlook.resource, outlook.unit, outlook.step) == ("dial", "cpu_cores", "GLM", 1.0)
     assert outlook.per_unit_hour == pytest.approx(0.025)
     assert outlook.also == Resources(memory_gb=1.0)
     # A worked on 4.0 of 4 at its own older price; B, C, D at the present price over row to invoice.
-    threads = [4.0, (0.055 / (58 / 60) - 0.005) / 0.025, (0.08 / (118 / 60) - 0.005) / 0.025]
-    threads.append((0.03 / (3480.5 / 3600) - 0.005) / 0.025)
-    assert outlook.saturation == pytest.approx(sum(threads) / 16)
+    hours = [2.0, 58 / 60, 118 / 60, 3480.5 / 3600]
+    threads = [
+        4.0,
+        *((due / each - 0.005) / 0.025 for due, each in zip((0.055, 0.08, 0.03), hours[1:], strict=True)),
+    ]
+    worked = sum(each * used for each, used in zip(hours, threads, strict=True))
+    assert outlook.saturation == pytest.approx(worked / sum(hours) / 4)
     assert outlook.demand == pytest.approx(4.0)
     busy_s = 7200 + 58 * 60 + 118 * 60 + 3480.5 + 3600
     assert outlook.busy_share == pytest.approx(busy_s / (36 * 3600 - 0.5))
