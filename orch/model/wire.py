@@ -26,7 +26,10 @@ class Secret(Value):
 
 
 class HttpRequest(Value, tag="http"):
-    """One HTTP exchange. `secret_headers` are sent and never shown; `json_only` refuses other content types."""
+    """One HTTP exchange. `secret_headers` are sent and never shown; `json_only` refuses other content types.
+
+    With `until` the answer is whole once these bytes have come: the first message of a stream that never ends.
+    """
 
     url: str
     method: Literal["GET", "POST", "PUT"] = "GET"
@@ -36,6 +39,7 @@ class HttpRequest(Value, tag="http"):
     deadline_s: float = 10.0
     max_bytes: int = 4_000_000
     json_only: bool = True
+    until: bytes | None = None
 
 
 class FileRead(Value, tag="file"):

@@ -188,7 +188,7 @@ def _take(response: requests.Response, question: HttpRequest, place: str, now: d
                 headers=headers,
             )
     if body is None:
-        body = _read(response, question.max_bytes, cut=False)
+        body = _read(response, question.max_bytes, cut=False, until=question.until)
     return Got(status=response.status_code, headers=headers, body=body)
 
 
@@ -237,13 +237,18 @@ def _retry_after(response: requests.Response, now: datetime) -> float | None:
     return min(max(seconds, 0.0), LONGEST_WAIT_S)
 
 
-def _read(response: requests.Response, limit: int, *, cut: bool) -> bytes:
-    """The decoded body, of at most `limit` bytes: a longer one is cut, or raises _TooLargeError."""
+def _read(response: requests.Response, limit: int, *, cut: bool, until: bytes | None = None) -> bytes:
+    """The decoded body, of at most `limit` bytes: a longer one is cut, or raises _TooLargeError.
+
+    It ends with `until` where that is given and comes.
+    """
     parts: list[bytes] = []
     size = 0
     for part in _decoded(response):
         size += len(part)
         parts.append(part)
+        if until is not None and until in (so_far := b"".join(parts)):
+            return so_far[: so_far.index(until) + len(until)]
         if size > limit:
             if cut:
                 break

@@ -544,3 +544,23 @@ def test_idle_threads_end(serve_bytes, ask, transport):
     assert transport.thread_count() == 0
     with suppress(OSError):
         assert isinstance(ask(HttpRequest(url=serve_bytes(http()).url)), Reply)
+
+
+def test_the_first_message_of_a_stream_that_never_ends_is_an_answer(serve, ask):
+    stream = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+    ended = threading.Event()
+
+    def script(server, connection):
+        server.read(connection)
+        connection.sendall(stream + b"6\r\ndata: \r\n6\r\n{}\n\nda\r\n")
+        ended.wait(10)
+
+    server = serve(script)
+    request = HttpRequest(url=server.url, json_only=False, until=b"\n\n")
+    try:
+        reply = ask(request)
+        assert isinstance(reply, Reply)
+        assert reply.body == b"data: {}\n\n"
+        assert reply.elapsed_s < 5
+    finally:
+        ended.set()
