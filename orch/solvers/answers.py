@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from orch.model.problems import Answer, Share
 from orch.model.resources import Resources, resources
-from orch.solvers.levels import evaluate
+from orch.solvers.levels import evaluate, runs
+from orch.solvers.objectives import extra_usd_per_hour
 from orch.solvers.spans import TIGHT, scales
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def money_scale(problem: Problem) -> float:
         most += sum(
             abs(each.usd_per_hour) * min(each.width, _widest(scale, each.takes)) for each in node.activities
         )
+    most += sum(abs(pair.usd_per_hour) for pair in problem.pairs)
     costs = sum(
         node.change_usd + sum(unit * scale[name] for name, unit in node.unit_usd.known()) for node in problem.nodes
     )
@@ -69,7 +71,17 @@ def moving_cost(problem: Problem, allocations: Mapping[str, Resources]) -> float
 def objective(problem: Problem, allocations: Mapping[str, Resources]) -> float:
     """The problem's objective in USD over the horizon; `allocations` by node name."""
     income = math.fsum(evaluate(node, allocations[node.name]).mean for node in problem.nodes)
+    if problem.pairs:
+        running = running_nodes(problem, allocations)
+        income += math.fsum(pair.usd_per_hour for pair in problem.pairs if {pair.first, pair.second} <= running)
+    if problem.objective is not None:
+        income += extra_usd_per_hour(problem, [allocations])[0]
     return problem.horizon_h * income - moving_cost(problem, allocations)
+
+
+def running_nodes(problem: Problem, allocations: Mapping[str, Resources]) -> set[str]:
+    """The nodes that run with their allocations."""
+    return {node.name for node in problem.nodes if runs(node, allocations[node.name])}
 
 
 def shares_of(problem: Problem, allocations: Mapping[str, Resources]) -> tuple[Share, ...]:

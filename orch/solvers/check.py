@@ -10,6 +10,7 @@ import math
 from typing import TYPE_CHECKING, TypeAlias
 
 from orch.model.resources import RESOURCES
+from orch.solvers.objectives import extra_usd_per_hour
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,6 +22,8 @@ AMOUNT = 1e-6
 """Tolerance of amounts, as a share of the resource's capacity."""
 MONEY = 1e-5
 """Tolerance of money, as a share of what the whole problem is worth."""
+VARIANCE = 1e-6
+"""Tolerance of a bounded variance, as a share of the bound."""
 Split: TypeAlias = "dict[str, Resources]"
 Slacks: TypeAlias = "dict[ResourceName, float]"
 
@@ -53,7 +56,23 @@ def objective(problem: Problem, split: Split) -> float:
         total -= sum((node.unit_usd.get(name) or 0.0) * amount for name, amount in moved.items())
         if any(amount > slacks[name] for name, amount in moved.items()):
             total -= node.change_usd
-    return total
+    running = _running(problem, split, slacks)
+    for pair in problem.pairs:
+        if pair.first in running and pair.second in running:
+            total += problem.horizon_h * pair.usd_per_hour
+    return total + problem.horizon_h * extra_usd_per_hour(problem, [split])[0]
+
+
+def variance(problem: Problem, split: Split) -> float:
+    """The variance of a split's hourly income, (USD/h)^2, by the words of the problem."""
+    slacks, count = _slacks(problem), len(problem.nodes)
+    exposures = []
+    for index, node in enumerate(problem.nodes):
+        here = problem.covariance_at[index] if problem.covariance_at else _income(node, node.present, slacks)
+        exposures.append(_income(node, split[node.name], slacks) / here if here > 0.0 else 1.0)
+    return math.fsum(
+        exposures[i] * exposures[j] * problem.covariance[i][j] for i in range(count) for j in range(count)
+    )
 
 
 def violations(problem: Problem, split: Split) -> tuple[str, ...]:
@@ -80,7 +99,24 @@ def violations(problem: Problem, split: Split) -> tuple[str, ...]:
         given = sum(split[node.name].get(name) or 0.0 for node in problem.nodes)
         if given > capacity + slacks[name]:
             wrong.append(f"{name}: {given:.9g} is given out, and only {capacity:.9g} may be")
-    return tuple(wrong)
+    return (*wrong, *_together(problem, split, slacks))
+
+
+def _together(problem: Problem, split: Split, slacks: Slacks) -> Iterator[str]:
+    """What no node violates alone: groups and the variance."""
+    running = _running(problem, split, slacks)
+    for group in problem.groups:
+        count = len(running.intersection(group.nodes))
+        if count > group.most:
+            yield f"{count} of {group.name} run, and only {group.most} may"
+    if problem.max_variance is not None:
+        risk, at_most = variance(problem, split), problem.max_variance
+        if risk > at_most * (1.0 + VARIANCE) + 1e-18:
+            yield f"its variance of {risk:.9g} is above {at_most:.9g} (USD/h)^2"
+
+
+def _running(problem: Problem, split: Split, slacks: Slacks) -> set[str]:
+    return {node.name for node in problem.nodes if not node.may_stop or _on(node, split[node.name], slacks)}
 
 
 def _slacks(problem: Problem) -> Slacks:
@@ -99,10 +135,11 @@ def _needs(node: ProblemNode, name: ResourceName) -> float:
 
 def _on(node: ProblemNode, given: Resources, slacks: Slacks) -> bool:
     """Whether a node has all it needs to run."""
-    return all(
-        (given.get(name) or 0.0) >= max(node.floor.get(name) or 0.0, _needs(node, name)) - slacks[name]
-        for name, _ in node.present.known()
-    )
+    for name, _ in node.present.known():
+        least = max(node.floor.get(name) or 0.0, _needs(node, name))
+        if (given.get(name) or 0.0) < least - min(slacks[name], least / 2.0):
+            return False
+    return True
 
 
 def _node_violations(problem: Problem, node: ProblemNode, given: Resources, slacks: Slacks) -> Iterator[str]:
@@ -158,6 +195,7 @@ def _size(problem: Problem) -> float:
                 if amount > 0.0
             ]
             most += abs(each.usd_per_hour) * min([each.width, *ways])
+    most += sum(abs(pair.usd_per_hour) for pair in problem.pairs)
     return max(most * problem.horizon_h + costs, 1e-9)
 
 

@@ -68,7 +68,7 @@ def levels(node: ProblemNode, allocation: Resources) -> tuple[float, ...]:
         start = node.floor.or_zero(name) if need is None else need
         room[name] = max((present if amount is None else amount) - start, 0.0)
     found = [0.0] * len(node.activities)
-    for group, same_direction in _ranked(node.activities, tuple(room)):
+    for group, same_direction in ranked(node.activities, tuple(room)):
         if not group[0].takes:
             found[group[0].place] = group[0].width
         elif same_direction:
@@ -78,7 +78,7 @@ def levels(node: ProblemNode, allocation: Resources) -> tuple[float, ...]:
     return tuple(found)
 
 
-class _Paying(NamedTuple):
+class Paying(NamedTuple):
     """An activity that pays: where it stands, how wide it is, what it takes of the planned resources."""
 
     place: int
@@ -93,21 +93,21 @@ class _Paying(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def _ranked(
+def ranked(
     activities: tuple[Activity, ...], planned: tuple[ResourceName, ...]
-) -> tuple[tuple[tuple[_Paying, ...], bool], ...]:
+) -> tuple[tuple[tuple[Paying, ...], bool], ...]:
     """The paying activities, the dearest first, grouped so that no resource is taken by two groups.
 
     With each group, whether its activities take their resources in one proportion.
 
     The same for every allocation of a node, and asked for dozens of times for each problem.
     """
-    groups: list[tuple[set[ResourceName], list[_Paying]]] = []
+    groups: list[tuple[set[ResourceName], list[Paying]]] = []
     for place, each in enumerate(activities):
         if each.usd_per_hour <= 0.0 or each.width <= 0.0:
             continue
         takes = {name: amount for name, amount in each.takes.known() if amount > 0.0 and name in planned}
-        names, members = set(takes), [_Paying(place, each.width, each.usd_per_hour, takes)]
+        names, members = set(takes), [Paying(place, each.width, each.usd_per_hour, takes)]
         apart = []
         for group in groups:
             if group[0] & names:
@@ -120,7 +120,7 @@ def _ranked(
     return tuple((group, _same_direction(group)) for group in ranked)
 
 
-def _same_direction(group: Sequence[_Paying]) -> bool:
+def _same_direction(group: Sequence[Paying]) -> bool:
     first = group[0].takes
     for each in group[1:]:
         if each.takes.keys() != first.keys():
@@ -132,7 +132,7 @@ def _same_direction(group: Sequence[_Paying]) -> bool:
     return True
 
 
-def _fill(group: Iterable[_Paying], room: dict[ResourceName, float], found: list[float]) -> None:
+def _fill(group: Iterable[Paying], room: dict[ResourceName, float], found: list[float]) -> None:
     for each in group:
         level = each.width
         for name, amount in each.takes.items():
@@ -142,7 +142,7 @@ def _fill(group: Iterable[_Paying], room: dict[ResourceName, float], found: list
             room[name] = max(room[name] - amount * level, 0.0)
 
 
-def _solve(group: Sequence[_Paying], room: dict[ResourceName, float], found: list[float]) -> None:
+def _solve(group: Sequence[Paying], room: dict[ResourceName, float], found: list[float]) -> None:
     from orch.solvers.highs import Model
 
     model = Model()

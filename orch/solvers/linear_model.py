@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from orch.solvers.highs import Model
-from orch.solvers.spans import TIGHT, Span, can_stop, scales, spans
+from orch.solvers.spans import TIGHT, Span, can_stop, idle, scales, spans
 
 if TYPE_CHECKING:
     from orch.model.problems import Activity, Problem, ProblemNode
@@ -47,6 +47,8 @@ def build(problem: Problem) -> Layout:
     for node in problem.nodes:
         _add_node(layout, node)
     _add_capacities(layout)
+    _add_pairs(layout)
+    _add_groups(layout)
     if problem.max_changes is not None:
         terms = [(column, 1.0) for column in layout.changed.values()]
         layout.model.row(-math.inf, float(max(problem.max_changes, 0)), terms)
@@ -174,6 +176,40 @@ def _width(activity: Activity, room: dict[ResourceName, float]) -> float:
     limits = [room[name] / amount for name, amount in activity.takes.known() if amount > 0.0 and name in room]
     width = min([activity.width, *limits])
     return width if math.isfinite(width) else 0.0
+
+
+def _add_pairs(layout: Layout) -> None:
+    """A column `z` per pair of which a node may stop: `z <= on` of each, or `z >= on + on - 1` where it costs."""
+    problem, model = layout.problem, layout.model
+    for pair in problem.pairs:
+        gain = problem.horizon_h * pair.usd_per_hour
+        ons = [layout.on[each] for each in (pair.first, pair.second) if each in layout.on]
+        stopped = {node.name for node in problem.nodes if idle(problem, node)}
+        if {pair.first, pair.second} & stopped or gain == 0.0:
+            continue
+        if not ons:
+            layout.constant_usd += gain
+        elif len(ons) == 1:
+            model.gain[ons[0]] += gain
+        elif gain > 0.0:
+            both = model.column(0.0, 1.0, gain=gain)
+            for on in ons:
+                model.row(-math.inf, 0.0, [(both, 1.0), (on, -1.0)])
+        else:
+            both = model.column(0.0, 1.0, gain=gain)
+            model.row(-1.0, math.inf, [(both, 1.0), *((on, -1.0) for on in ons)])
+
+
+def _add_groups(layout: Layout) -> None:
+    problem, model = layout.problem, layout.model
+    nodes = {node.name: node for node in problem.nodes}
+    for group in problem.groups:
+        members = dict.fromkeys(group.nodes)
+        always = sum(each not in layout.on and not idle(problem, nodes[each]) for each in members)
+        terms = [(layout.on[each], 1.0) for each in members if each in layout.on]
+        if terms or always > group.most:
+            # Without a term the row cannot hold, and says so.
+            model.row(-math.inf, float(group.most - always), terms)
 
 
 def _add_capacities(layout: Layout) -> None:

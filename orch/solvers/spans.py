@@ -89,8 +89,16 @@ def scales(problem: Problem) -> dict[ResourceName, float]:
 
 
 def can_stop(problem: Problem, node: ProblemNode) -> bool:
-    """Whether a node may be given nothing at all."""
-    return node.may_stop and all(span.present <= 0.0 for span in spans(problem, node) if span.fixed)
+    """Whether a node may be given nothing at all, and would then not run."""
+    ranges = spans(problem, node)
+    needs_something = any(span.least > 0.0 for span in ranges)
+    return node.may_stop and needs_something and all(span.present <= 0.0 for span in ranges if span.fixed)
+
+
+def idle(problem: Problem, node: ProblemNode) -> bool:
+    """Whether a node stands still whatever is decided: it is locked with less than it needs to run."""
+    short = any(span.present < span.least * (1.0 - TIGHT) for span in spans(problem, node))
+    return node.locked and node.may_stop and short
 
 
 def faults(problem: Problem) -> tuple[str, ...]:
@@ -105,7 +113,31 @@ def faults(problem: Problem) -> tuple[str, ...]:
     ]
     for node in problem.nodes:
         found += [f"{node.name} has {what}" for what in _node_faults(node)]
-    return tuple(found)
+    return (*found, *_relation_faults(problem, set(names)))
+
+
+def _relation_faults(problem: Problem, names: set[str]) -> Iterator[str]:
+    for pair in problem.pairs:
+        if not {pair.first, pair.second} <= names or pair.first == pair.second:
+            yield f"{pair.first} and {pair.second} are no pair of its nodes"
+        if not math.isfinite(pair.usd_per_hour):
+            yield f"{pair.first} and {pair.second} earn {pair.usd_per_hour} USD/h more together"
+    for group in problem.groups:
+        yield from (
+            f"the group {group.name} has a node {each} that is not there" for each in {*group.nodes} - names
+        )
+    count = len(problem.nodes)
+    rows = problem.covariance
+    if rows and (len(rows) != count or any(len(row) != count for row in rows)):
+        yield f"the covariance is not a matrix of {count} by {count}"
+    elif not all(math.isfinite(value) for row in rows for value in row):
+        yield "the covariance has values that are no numbers"
+    if problem.covariance_at and len(problem.covariance_at) != count:
+        yield f"the covariance belongs to {len(problem.covariance_at)} rates, and there are {count} nodes"
+    if problem.max_variance is not None and not problem.max_variance >= 0.0:
+        yield f"a variance of at most {problem.max_variance} is asked for"
+    if problem.max_variance is not None and count and not rows:
+        yield "a variance is bounded, and no covariance is known"
 
 
 def _sane(amount: float) -> bool:
@@ -133,8 +165,10 @@ def _node_faults(node: ProblemNode) -> Iterator[str]:
             yield f"an activity {each.width} wide"
         if not math.isfinite(each.usd_per_hour):
             yield f"an activity worth {each.usd_per_hour} USD/h"
-        if math.isinf(each.width) and not any(amount > 0.0 for _, amount in each.takes.known()):
-            yield "an activity without end that takes nothing"
+        if math.isinf(each.width) and not any(
+            amount > 0.0 and node.present.get(name) is not None for name, amount in each.takes.known()
+        ):
+            yield "an activity without end that takes nothing that is planned"
 
 
 def conflicts(problem: Problem) -> tuple[str, ...]:

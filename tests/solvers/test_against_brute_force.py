@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orch.model.problems import Budget
-from orch.solvers import check, greedy, keep, linear
+from orch.solvers import check, exact, greedy, keep, linear
 
 BUDGET = Budget(seconds=5.0)
 QUICK = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
@@ -24,7 +24,7 @@ def near(value: float) -> object:
 def test_greedy_and_linear_find_the_best_continuous_split(kit, data):
     problem = data.draw(kit.problems(bundles=False, discrete=False))
     best = kit.brute(problem)
-    for solver in (greedy, linear):
+    for solver in (greedy, linear, exact):
         answer = solver.solve(problem, BUDGET, 1)
         assert check.check(problem, answer) == ()
         if best is None:

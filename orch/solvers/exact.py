@@ -1,0 +1,123 @@
+"""Thresholds, steps, costs per change, pairs and groups on one host, with proof.
+
+The discrete part is a menu of options by node; prices of the scarce rows bound what any choice is worth, and what
+the bound leaves open is enumerated. Above its size, or where a problem cannot be put on a menu, HiGHS's
+mixed-integer solver takes over, and the better of both answers and of both bounds counts.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from orch.model.resources import Resources, resources
+from orch.solvers.answers import EXACT, found, money_scale, nothing
+from orch.solvers.enumerate import prove
+from orch.solvers.infeasible import why_infeasible
+from orch.solvers.inner import split_of_choice
+from orch.solvers.menu import Menu, NoMenuError
+from orch.solvers.prices import Market
+from orch.solvers.spans import conflicts, faults
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from orch.model.problems import Answer, Budget, Problem
+    from orch.solvers.prices import Quote
+
+STEPS = 40
+SETS_OF_PRICES = 6
+SHARE_BEFORE_HANDING_OVER = 0.3
+"""The share of the budget after which an unfinished proof is left to the mixed-integer solver."""
+
+
+def solve(problem: Problem, budget: Budget, seed: int) -> Answer:
+    """Solve one host's problem to proven optimality, or as far as the budget allows.
+
+    `dual_prices` are those of the capacities with the discrete choices made, USD per hour per unit.
+    """
+    started = time.perf_counter()
+
+    def spent() -> float:
+        return time.perf_counter() - started
+
+    wrong = faults(problem) or conflicts(problem)
+    if wrong:
+        return nothing("infeasible", "exact", wrong, seconds=spent(), seed=seed)
+    try:
+        menu = Menu(problem)
+    except NoMenuError as error:
+        return _handed_over(problem, budget, seed, spent, None, str(error))
+    if not menu.possible:
+        return nothing("infeasible", "exact", why_infeasible(problem), seconds=spent(), seed=seed)
+    market = Market(menu, lambda: spent() > SHARE_BEFORE_HANDING_OVER * budget.seconds)
+    quotes = market.settle(STEPS)
+    slack = 0.1 * EXACT * money_scale(problem)
+    proof = prove(market, _few(quotes), slack)
+    bound = min(proof.bound, quotes[0].bound)
+    if market.best is None:
+        if proof.complete:
+            return nothing("infeasible", "exact", why_infeasible(problem), seconds=spent(), seed=seed)
+        return _handed_over(problem, budget, seed, spent, None, "no split was found by enumeration")
+    own = answer_of(problem, market, "exact", bound=bound, seconds=spent(), seed=seed)
+    if proof.complete or own.status == "optimal":
+        return own
+    return _handed_over(problem, budget, seed, spent, own, "too many choices to enumerate")
+
+
+def answer_of(
+    problem: Problem,
+    market: Market,
+    solver: str,
+    *,
+    bound: float | None,
+    seconds: float,
+    seed: int,
+    reason: str = "",
+) -> Answer:
+    """The best choice of a market as an answer. There must be one."""
+    best = market.best
+    if best is None:
+        return nothing("out_of_time", solver, ("no split was found in time",), seconds=seconds, seed=seed)
+    menu, chosen = market.menu, best.chosen
+    prices = {
+        name: float(chosen.prices[row]) / menu.size[row] / problem.horizon_h
+        for row, name in enumerate(menu.capacities)
+    }
+    return found(
+        problem, solver, split_of_choice(menu, best.places, chosen), bound=bound, seconds=seconds, seed=seed,
+        dual_prices=resources(dict(prices)) if bound is not None else Resources(), reason=reason,
+    )  # fmt: skip
+
+
+def _few(quotes: list[Quote]) -> list[Quote]:
+    """The best quote and a few others from the way to it, which bound other choices better."""
+    if len(quotes) <= SETS_OF_PRICES:
+        return quotes
+    return [*quotes[:3], *quotes[3 : len(quotes) : max((len(quotes) - 3) // (SETS_OF_PRICES - 3), 1)]][
+        :SETS_OF_PRICES
+    ]
+
+
+def _handed_over(
+    problem: Problem, budget: Budget, seed: int, spent: Callable[[], float], own: Answer | None, why: str
+) -> Answer:
+    from orch.solvers import linear
+
+    left = replace(budget, seconds=max(budget.seconds - spent(), 0.01))
+    other = linear.solve(problem, left, seed)
+    reason = f"{why}: handed over to the mixed-integer solver"
+    if own is None or own.objective_usd is None:
+        reasons = reason if not other.reason else f"{reason}; {other.reason}"
+        return replace(other, solver="exact", seconds=spent(), reason=reasons)
+    bounds = [each.bound_usd for each in (own, other) if each.bound_usd is not None]
+    better = own
+    if other.objective_usd is not None and other.objective_usd > own.objective_usd:
+        better = other
+    split = {share.node: share.allocation for share in better.shares}
+    return found(
+        problem, "exact", split, bound=min(bounds, default=None), seconds=spent(), seed=seed,
+        dual_prices=better.dual_prices, reason=reason,
+    )  # fmt: skip
