@@ -29,8 +29,13 @@ def arrays_and_number(first: Sequence[int | str], second: Sequence[int | str], n
 
 
 def array(values: Sequence[int | str]) -> str:
-    """`T[]` of static values (an empty list of tuples looks the same)."""
+    """`T[]` of static values."""
     return "0x" + word(32) + word(len(values)) + "".join(map(word, values))
+
+
+def tuples(rows: Sequence[Sequence[int | str]]) -> str:
+    """A list of static tuples."""
+    return "0x" + word(32) + word(len(rows)) + "".join(word(value) for row in rows for value in row)
 
 
 def text(value: str) -> str:

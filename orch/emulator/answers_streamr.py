@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 LARGEST_RANGE = 10_000
 PROFIT_TOPIC = "0x604b365b22dbda1203004fba26c477ed19c49ad01cadf6eedf5f17f52ebbae18"
 LOSS_TOPIC = "0xb65b2e085d7d040c313f7d4e1ac90f5937026fee497e0e24a7eff16a55e1c5ea"
+HEARTBEAT_TOPIC = "0x7432bbcdcf6009b3131a7b65f7af1fdbf79c27db5c115c1cdbcf9210298bc5f4"
 SLASHED_TOPIC = "0xf22a8c26ad08bc6548cdae55fec4c309e15e9d2290ad7e1f9186fc20189e7a15"
 
 
@@ -104,7 +105,9 @@ def _result(world: World, method: str, params: Any, now: datetime) -> Any:
                 raise RpcError(-32000, "missing trie node")
             return call(world, params[0]["to"].lower(), params[0].get("data", params[0].get("input", "0x")), block)
         case "eth_getBalance":
-            return hex(2 * 10**18)
+            block = _block_number(params[1] if len(params) > 1 else "latest", newest)
+            own = params[0].lower() == world.streamr.node_address
+            return hex(world.streamr.gas_left(world.state.streamr, block_second(block)) if own else 0)
         case "eth_gasPrice":
             return hex(30 * 10**9)
     raise RpcError(-32601, f"the method {method} does not exist/is not available")
@@ -161,12 +164,24 @@ def _logs(world: World, wanted: dict[str, Any], newest: int) -> list[dict[str, A
     first, last = block_second(begin), block_second(end)
     events = world.state.streamr.events
     near = events[bisect_left(events, first, key=lambda event: event.second) :]
-    return [
-        _log_body(world, log)
-        for event in takewhile(lambda event: event.second <= last, near)
-        for log in _event_logs(event)
-        if _matches(log.topics, topics)
-    ]
+    found = [log for event in takewhile(lambda event: event.second <= last, near) for log in _event_logs(event)]
+    found += [_heartbeat_log(world, second) for second in _beaten(world, first, last)]
+    found.sort(key=lambda log: (log.block, log.place))
+    return [_log_body(world, log) for log in found if _matches(log.topics, topics)]
+
+
+def _beaten(world: World, first: int, last: int) -> list[int]:
+    """The daily heartbeats since the history began, but for days on which the node was away at that time."""
+    begin = max(first, world.first_minute * MINUTE)
+    beats = world.streamr.heartbeats(begin, last)
+    return [second for second in beats if world.outages.now("relay", second // MINUTE) is None]
+
+
+def _heartbeat_log(world: World, second: int) -> Log:
+    """A node's word that it lives: its address and its peer descriptor."""
+    said = msgspec.json.encode({"nodeId": world.draws.identity("streamr", "node id")[:40], "type": 0}).decode()
+    topics = (HEARTBEAT_TOPIC, "0x" + abi.word(world.streamr.node_address))
+    return Log(block_at(second), 2, topics, abi.text(said))
 
 
 def _matches(topics: tuple[str, ...], wanted: list[Any]) -> bool:

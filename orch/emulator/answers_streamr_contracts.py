@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from orch.emulator import abi
 from orch.emulator.facts import DAY_MINUTES, MINUTE
 from orch.emulator.streamr import (
+    CONTRACT_VERSION,
     CUT_PERCENT,
     MAX_EARNINGS_PPM,
     PROTOCOL_FEE_PERCENT,
@@ -105,11 +106,15 @@ def _operator(world: World, data: str, piece: Piece, second: int) -> str:  # noq
         case "0x2e949824":  # getNodeAddresses()
             return abi.array([economy.node_address])
         case "0x7e82fd6f":  # undelegationQueue()
-            return abi.array([])
+            waiting = economy.queue(second)
+            return abi.tuples([] if waiting is None else [waiting])
         case "0x5e61bb87":  # queueIsEmpty()
-            return abi.words(True)
+            return abi.words(economy.queue(second) is None)
         case "0x91d14854":  # hasRole(bytes32,address)
-            return abi.words(abi.argument(data, 1) == economy.owner)
+            who = abi.argument(data, 1)
+            return abi.words(who == economy.owner or (who == economy.node_address and economy.may_stake()))
+        case "0x54fd4d50":  # version()
+            return abi.words(CONTRACT_VERSION)
         case "0x98833130":  # streamrConfig()
             return abi.words(CONFIG)
         case "0xfc0c546a":  # token()
@@ -135,7 +140,10 @@ def _sponsorship(world: World, index: int, data: str, piece: Piece, second: int)
         case "0x14c948eb":  # stakedWei(address)
             return abi.words(stake if abi.argument(data) == economy.operator else 0)
         case "0x19d164f1":  # lockedStakeWei(address)
-            return abi.words(0)
+            mine = abi.argument(data) == economy.operator
+            limits = world.state.dials["relay"].in_force(second)
+            flagged = mine and economy.flagged(world.state.streamr, second, limits) == index
+            return abi.words(stake // 100 if flagged else 0)
         case "0x34a0f881":  # totalStakedWei()
             return abi.words(stake + others)
         case "0x2014e5d1":  # isRunning(): stays true when the money is gone
@@ -154,5 +162,6 @@ def _sponsorship(world: World, index: int, data: str, piece: Piece, second: int)
         case "0x48611fcd":  # minimumStakeOf(address)
             return abi.words(min(5000 * WEI, STAKES[index]) if abi.argument(data) == economy.operator else 0)
         case "0xda5a517b":  # getLeavePenalty(address)
-            return abi.words(0)
+            young = second - joined < CONFIG_VALUES["0x78e72833"]
+            return abi.words(CONFIG_VALUES["0x6aac44e9"] if young else 0)
     raise CallRevertedError

@@ -34,6 +34,17 @@ OPERATOR = "0xe3a1a7ed00000000000000000000000000000001"
 BLOCK_S = 2
 BLOCK_ORIGIN_S = 1_590_824_836
 SLASH_PER_HOUR = 0.08
+FLAG_S = 3600
+"""A flag is open for an hour before its vote slashes."""
+
+QUEUE_DAYS = 9
+"""About so often a delegator wants money back."""
+
+GAS_WEI = 2 * 10**16
+"""What a withdrawal costs the node's key in POL; it is filled up again when it is nearly empty."""
+
+POL_WITHDRAWALS = 73
+CONTRACT_VERSION = 3
 NEED_CPU = 0.3
 NEED_MEMORY_GB = 0.5
 
@@ -237,6 +248,46 @@ class StreamrEconomy:
         state.penalty += amount
         state.usd -= amount * 1e-18 * self._market.usd("DATA", minute)
         self._turn(state, minute * MINUTE, stakes=stakes, slashed=slashed)
+
+    def flagged(self, state: StreamrState, second: int, limits: Mapping[ResourceName, float]) -> int | None:
+        """The sponsorship whose stake an open flag locks at a second: one whose vote is about to slash."""
+        vote = (second // FLAG_S + 1) * 60
+        starved = limits["cpu_cores"] < NEED_CPU or limits["memory_gb"] < NEED_MEMORY_GB
+        if not starved or self._draws.fraction("slash", vote) >= SLASH_PER_HOUR:
+            return None
+        stakes = state.pieces[-1].stakes
+        return max(range(len(STAKES)), key=lambda k: stakes[k])
+
+    def queue(self, second: int) -> tuple[str, int, int] | None:
+        """The delegator who waits at a second, the wei wanted and since when; None while nobody does."""
+        day = second // 86_400
+        period, into = divmod(day, QUEUE_DAYS)
+        begin = int(self._draws.between(0, QUEUE_DAYS - 3, "streamr", "queue", period))
+        if not begin <= into <= begin + 1:
+            return None
+        since = (period * QUEUE_DAYS + begin) * 86_400
+        amount = int(self._draws.between(20, 200, "streamr", "queued", period)) * WEI
+        return self._draws.address("streamr", "delegator", period), amount, since
+
+    def gas_left(self, state: StreamrState, second: int) -> int:
+        """POL on the node's key at a second, in wei."""
+        paid = sum(event.kind == "profit" and event.second <= second for event in state.events)
+        return GAS_WEI * (POL_WITHDRAWALS - paid % POL_WITHDRAWALS)
+
+    def may_stake(self) -> bool:
+        """Whether the node's key is a controller, as the autostaker needs it."""
+        return self._draws.fraction("streamr", "controller") < 0.5
+
+    def heartbeats(self, first: int, last: int) -> list[int]:
+        """The seconds in a range at which the leading node wrote its daily heartbeat."""
+        found = []
+        for day in range(first // 86_400, last // 86_400 + 1):
+            second = (
+                day * 86_400 + int(self._draws.between(0, 3600, "streamr", "heartbeat", day)) // BLOCK_S * BLOCK_S
+            )
+            if first <= second <= last:
+                found.append(second)
+        return found
 
     def pause(self, state: StreamrState) -> None:
         """Stop paying for good: all sponsorships stand still."""

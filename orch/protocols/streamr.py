@@ -9,54 +9,34 @@ configuration. Sources: Streamr's Operator and Sponsorship contracts, Ethereum J
 from __future__ import annotations
 
 import json
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from orch.errors import AbsurdError, ShapeError
 from orch.model.readings import Outlook, Reading
-from orch.model.wire import HttpRequest, Secret
 from orch.protocols import streamr_abi as abi
 from orch.protocols import streamr_answers as answers
+from orch.protocols import streamr_extras as extras
 from orch.protocols import streamr_scan as scanning
-from orch.protocols.base import Context, Endpoint
-from orch.protocols.streamr_health import findings_of, health_of, own_share, wrong_chain
+from orch.protocols.streamr_advice import advise, calldata_facts, in_words
+from orch.protocols.streamr_findings import findings_of
+from orch.protocols.streamr_fleet import autostaker, redundancy
+from orch.protocols.streamr_health import health_of, wrong_chain
 from orch.protocols.streamr_memory import StreamrMemory, StreamrOptions
-from orch.protocols.streamr_money import UNIT, restate, to_data, without_time
+from orch.protocols.streamr_money import UNIT, newest_heartbeat, restate, time_of, to_data
+from orch.protocols.streamr_questions import WORDS, WORDS_OF, questions
+from orch.protocols.streamr_rates import money_facts, owners_share, pace, with_slope
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from orch.model.wire import NoReply, Reply
-    from orch.protocols.streamr_memory import Block
+    from orch.protocols.base import Context, Endpoint
+    from orch.protocols.streamr_memory import Block, Graph
 
-BLOCK_S = 300.0
-INFO_S = 60.0
-FLAG_S = 300.0
-HOUR_S = 3600.0
-DAY_S = 86_400.0
 WINDOW_S = 6 * 3600.0
-
-_OPERATOR_WORDS = {
-    "value": "0xc229918e",  # valueWithoutEarnings()
-    "staked": "0x04cbab8b",  # totalStakedIntoSponsorshipsWei()
-    "slashed": "0x870ffde2",  # totalSlashedInSponsorshipsWei()
-    "cut": "0x558a1568",  # operatorsCutFraction()
-    "supply": "0x18160ddd",  # totalSupply()
-    "owner": "0x8da5cb5b",  # owner()
-    "config": "0x98833130",  # streamrConfig()
-}
-_BALANCE_OF = "0x70a08231"
-_PROTOCOL_FEE = "0x3a0298eb"
-_STAKED_INTO = "0x7d429385"
-_LOCKED_STAKE = "0x19d164f1"
-_TOTAL_STAKED = "0x34a0f881"
-_SOLVENT_UNTIL = "0x71b906eb"
-_JOIN_TIME = "0x303cbe57"
-_WORDS = frozenset((*_OPERATOR_WORDS, "owned", "fee", "free"))
-_WORDS_OF = frozenset(("stake", "locked", "total", "solvent", "joined"))
-_KEPT_FAILURES = ("block", "info")
+KEPT_FAILURES = ("block", "info", "setup", "graph")
 
 
 class Streamr:
@@ -73,15 +53,7 @@ class Streamr:
 
     def endpoints(self, memory: StreamrMemory, now: datetime) -> tuple[Endpoint, ...]:  # noqa: ARG002 - ProtocolSpec
         """Everything that may be asked: what depends on a block only once there is one."""
-        url = memory.options.rpc_url
-        newest = Endpoint(key="block", request=answers.block_question(url), period_s=BLOCK_S, vital=True)
-        chain = Endpoint(
-            key="chain", request=answers.rpc(url, "eth_chainId"), period_s=DAY_S, lane="slow", once=True
-        )
-        found = [newest, chain, *_info(memory)]
-        if memory.block is not None and not wrong_chain(memory):
-            found += [*_money(memory, memory.block), *_history(memory), *_words(memory)]
-        return tuple(found)
+        return questions(memory)
 
     def absorb(self, memory: StreamrMemory, key: str, reply: Reply, now: datetime) -> StreamrMemory:
         """The memory with one answer taken in.
@@ -106,8 +78,10 @@ class Streamr:
 
         An impossible answer (a block that goes backwards) is a dropped sample, not trouble with the chain.
         """
-        if key in _KEPT_FAILURES and failure.reason != "absurd":
+        if key in KEPT_FAILURES and failure.reason != "absurd":
             return replace(memory, failures={**memory.failures, key: failure})
+        if key.startswith("open/"):
+            return replace(memory, open_to_all={**memory.open_to_all, key.partition("/")[2]: False})
         if key.startswith(("logs/", "history/")):
             if failure.reason == "too_large" or _refuses_range(failure):
                 return scanning.with_smaller_ranges(memory, key, refused=True)
@@ -127,95 +101,15 @@ class Streamr:
             health_reason=reason,
             last_seen_at=memory.last_seen_at,
             accruals=() if wrong_chain(memory) else memory.stated,
-            outlooks=(Outlook(form="floor", unit=UNIT),),
+            outlooks=(Outlook(form="floor", unit=memory.unit),),
+            pace=None if wrong_chain(memory) else pace(memory, now),
             window_s=WINDOW_S,
             findings=findings_of(memory, now),
-            facts=_facts(memory),
+            facts=_facts(memory, now),
         )
 
 
 PROTOCOL = Streamr()
-
-
-# -- what is asked ---------------------------------------------------------------------------------------
-
-
-def _info(memory: StreamrMemory) -> list[Endpoint]:
-    options = memory.options
-    if options.info_url is None:
-        return []
-    key = options.info_key
-    bearer = () if key is None else (("Authorization", Secret(value=f"Bearer {key.value}")),)
-    request = HttpRequest(url=f"{options.info_url.rstrip('/')}/info", secret_headers=bearer)
-    return [Endpoint(key="info", request=request, period_s=INFO_S, lane="slow")]
-
-
-def _money(memory: StreamrMemory, block: Block) -> list[Endpoint]:
-    """Earnings at the newest block and events up to it. Their keys name the block: they are due at once."""
-    options, found = memory.options, []
-    if memory.earnings is None or memory.earnings.block.number < block.number:
-        question = answers.call_question(options.rpc_url, options.operator, answers.GET_EARNINGS, block.number)
-        found.append(
-            Endpoint(
-                key=f"earnings/{block.number}", request=question, period_s=BLOCK_S, once=True, backoff_max_s=60.0
-            )
-        )
-    new = None if memory.scan is None else scanning.forward(memory.scan, block)
-    return [*found, *_logs(memory, "logs", new, rank=10)]
-
-
-def _history(memory: StreamrMemory) -> list[Endpoint]:
-    """Ranges of older blocks, after everything else in their lane, and the times that events came without."""
-    old = None if memory.scan is None else scanning.backward(memory.scan)
-    url = memory.options.rpc_url
-    times = [
-        Endpoint(
-            key=f"time/{block}",
-            request=answers.block_question(url, block),
-            period_s=HOUR_S,
-            lane="slow",
-            once=True,
-        )
-        for block in without_time(memory)
-    ]
-    return [*_logs(memory, "history", old, rank=20), *times]
-
-
-def _logs(memory: StreamrMemory, kind: str, blocks: tuple[int, int] | None, *, rank: int) -> list[Endpoint]:
-    if blocks is None:
-        return []
-    question = answers.logs_question(memory.options.rpc_url, memory.operator, *blocks)
-    key = f"{kind}/{blocks[0]}-{blocks[1]}"
-    return [Endpoint(key=key, request=question, period_s=BLOCK_S, rank=rank, once=True, backoff_max_s=300.0)]
-
-
-def _words(memory: StreamrMemory) -> list[Endpoint]:
-    """The getters with one word: the operator's, and those of each of its sponsorships."""
-    url, operator = memory.options.rpc_url, memory.operator
-    found = [_word(url, key, operator, selector, HOUR_S) for key, selector in _OPERATOR_WORDS.items()]
-    free = abi.call_data(_BALANCE_OF, operator)
-    found.append(_word(url, "free", memory.options.data_token, free, HOUR_S))
-    if "owner" in memory.words:
-        owned = abi.call_data(_BALANCE_OF, abi.address(memory.words["owner"], "owner"))
-        found.append(_word(url, "owned", operator, owned, HOUR_S))
-    if "config" in memory.words:
-        config = abi.address(memory.words["config"], "config")
-        found.append(_word(url, "fee", config, _PROTOCOL_FEE, HOUR_S))
-    for each in () if memory.earnings is None else memory.earnings.sponsorships:
-        found += [
-            _word(url, f"locked/{each}", each, abi.call_data(_LOCKED_STAKE, operator), FLAG_S),
-            _word(url, f"stake/{each}", operator, abi.call_data(_STAKED_INTO, each), HOUR_S),
-            _word(url, f"total/{each}", each, _TOTAL_STAKED, HOUR_S),
-            _word(url, f"solvent/{each}", each, _SOLVENT_UNTIL, HOUR_S),
-            _word(url, f"joined/{each}", each, abi.call_data(_JOIN_TIME, operator), DAY_S),
-        ]
-    return found
-
-
-@lru_cache(maxsize=1024)
-def _word(url: str, key: str, to: str, data: str, period_s: float) -> Endpoint:
-    """The same for hours, and offered at every tick: made once."""
-    return Endpoint(key=key, request=answers.call_question(url, to, data), period_s=period_s, lane="slow")
 
 
 # -- what is answered ------------------------------------------------------------------------------------
@@ -236,12 +130,41 @@ def _absorb(memory: StreamrMemory, key: str, reply: Reply, now: datetime) -> Str
             return _with_time(memory, key, name, reply, now)
         case "info":
             return replace(memory, info=answers.read_info(reply, now), last_seen_at=now)
-    if key in _WORDS or kind in _WORDS_OF:
+    return _with_state(memory, key, reply)
+
+
+def _with_state(memory: StreamrMemory, key: str, reply: Reply) -> StreamrMemory:
+    """Answers that say how things stand now, each for itself."""
+    kind, _, name = key.partition("/")
+    match kind:
+        case "open":
+            return replace(memory, open_to_all={**memory.open_to_all, name: reply.status in (101, 200)})
+        case "setup":
+            return replace(memory, setup=extras.read_setup(reply, key))
+        case "graph":
+            return replace(memory, graph=_newer(memory.graph, extras.read_graph(reply, key)))
+        case "queue":
+            return replace(memory, queue=answers.read_queue(reply, key))
+        case "nodes":
+            return replace(memory, nodes=answers.read_addresses(reply, key))
+        case "metadata":
+            return replace(memory, metadata=answers.read_text(reply, key))
+        case "gas_price" | "pol":
+            value = answers.read_quantity(reply, key, bits=256)
+            return replace(memory, words={**memory.words, key: value})
+    if key in WORDS or kind in WORDS_OF:
         value = answers.read_word(reply, key)
         if key in ("owner", "config"):
             abi.address(value, key)
         return replace(memory, words={**memory.words, key: value})
     raise ShapeError(f"{key}: an answer to a question that is not asked")
+
+
+def _newer(known: Graph | None, found: Graph) -> Graph:
+    """A subgraph that falls back behind itself is not believed."""
+    if known is not None and found.block < known.block:
+        raise AbsurdError(f"graph: block {found.block} comes after {known.block}; the subgraph has gone backwards")
+    return found
 
 
 def _with_block(memory: StreamrMemory, block: Block) -> StreamrMemory:
@@ -261,9 +184,32 @@ def _with_earnings(memory: StreamrMemory, key: str, name: str, reply: Reply) -> 
     left = {
         word: value
         for word, value in memory.words.items()
-        if "/" not in word or word.partition("/")[2] in earnings.sponsorships
+        if word.partition("/")[0] not in WORDS_OF - {"role"}
+        or "/" not in word
+        or _of(word) in earnings.sponsorships
     }
-    return restate(replace(memory, earnings=earnings, words=left))
+    return _settle(replace(memory, earnings=earnings, words=left))
+
+
+def _of(word: str) -> str:
+    return word.partition("/")[2]
+
+
+def _settle(memory: StreamrMemory) -> StreamrMemory:
+    """What follows once earnings and events are known up to one block: accruals, the rate, advice."""
+    stated = restate(memory)
+    scan, earnings = stated.scan, stated.earnings
+    if scan is None or earnings is None or not scan.low <= earnings.block.number <= scan.high:
+        return stated
+    sloped = with_slope(stated)
+    if sloped is stated:
+        return stated
+    found = advise(sloped)
+    return replace(
+        sloped,
+        advice=None if found is None else in_words(sloped, found),
+        calldata=() if found is None else tuple(calldata_facts(found)),
+    )
 
 
 def _with_logs(memory: StreamrMemory, key: str, reply: Reply) -> StreamrMemory:
@@ -275,14 +221,14 @@ def _with_logs(memory: StreamrMemory, key: str, reply: Reply) -> StreamrMemory:
         if smaller is memory:
             raise ShapeError(f"{key}: the RPC answers an error: {str(refusal)[:120]}") from refusal
         return smaller
-    return restate(scanning.with_events(memory, first, last, events))
+    return _settle(scanning.with_events(memory, first, last, events))
 
 
 def _with_time(memory: StreamrMemory, key: str, name: str, reply: Reply, now: datetime) -> StreamrMemory:
     block = answers.read_block(reply, key, now)
     if name != str(block.number):
         raise ShapeError(f"{key}: the answer is about block {block.number}")
-    return restate(replace(memory, times={**memory.times, block.number: block.mined_at}))
+    return _settle(replace(memory, times={**memory.times, block.number: block.mined_at}))
 
 
 def _refuses_range(failure: NoReply) -> bool:
@@ -296,13 +242,15 @@ def _refuses_range(failure: NoReply) -> bool:
     return isinstance(message, str) and not answers.is_too_often(message)
 
 
-def _facts(memory: StreamrMemory) -> tuple[tuple[str, str], ...]:
+def _facts(memory: StreamrMemory, now: datetime) -> tuple[tuple[str, str], ...]:
     words = memory.words
-    own, cut, fee = own_share(memory), words.get("cut"), words.get("fee")
+    fee, share = words.get("fee"), owners_share(memory)
     net = None
-    if own is not None and cut is not None and fee is not None:
-        share = cut / 1e18 + (1 - cut / 1e18) * own
-        net = f"{(1 - fee / 1e18) * share:.1%} of gross after the protocol's fee and the delegators' part"
+    if share is not None:
+        net = f"{share:.1%} of gross after the protocol's fee and the delegators' part"
+    beat = newest_heartbeat(memory)
+    beaten_at = None if beat is None else time_of(memory, beat)
+    fleet = redundancy(memory)
     diagnostics = "off" if memory.info is None or "info" in memory.failures else "on"
     known = (
         ("operator", memory.operator),
@@ -315,10 +263,27 @@ def _facts(memory: StreamrMemory) -> tuple[tuple[str, str], ...]:
         ("protocol fee", None if fee is None else f"{fee / 1e18:.1%}"),
         ("owner's net", net),
         ("history", _history_fact(memory)),
+        ("nodes", None if memory.nodes is None else str(len(memory.nodes))),
+        ("redundancy factor", None if fleet is None else str(fleet)),
+        ("last heartbeat on the chain", None if beaten_at is None else f"{beaten_at:%Y-%m-%d %H:%M} UTC"),
+        ("queue", _queue_fact(memory, now)),
+        ("autostaker", autostaker(memory)),
+        ("subgraph", None if memory.graph is None else f"as of block {memory.graph.block}"),
         ("local diagnostics", diagnostics),
         ("node id", None if memory.info is None else memory.info.node_id),
     )
-    return tuple((name, value) for name, value in known if value is not None)
+    stated = tuple((name, value) for name, value in known if value is not None)
+    return (*stated, *money_facts(memory), *memory.calldata)
+
+
+def _queue_fact(memory: StreamrMemory, now: datetime) -> str | None:
+    queue = memory.queue
+    if queue is None:
+        return None
+    if not queue:
+        return "empty"
+    days = (now - queue[0].since).total_seconds() / 86_400
+    return f"{_data(sum(each.amount for each in queue))} wanted, the oldest for {days:.1f} days"
 
 
 def _history_fact(memory: StreamrMemory) -> str | None:

@@ -11,6 +11,8 @@ WORD = 32
 MOST_ITEMS = 1000
 """More sponsorships than any operator could serve."""
 
+MOST_TEXT = 10_000
+
 _ADDRESS_BITS = 160
 
 
@@ -94,6 +96,38 @@ def words(data: bytes, offset: int, what: str) -> tuple[int, ...]:
     if count > MOST_ITEMS:
         raise ShapeError(f"{what}: a list of {count} items")
     return tuple(word(data, offset + WORD * (place + 1), what) for place in range(count))
+
+
+def tuples(data: bytes, offset: int, width: int, what: str) -> tuple[tuple[int, ...], ...]:
+    """The list of static tuples, `width` words each, whose length stands at a byte offset.
+
+    Raises:
+        ShapeError: It reaches beyond the data, or is longer than can be.
+    """
+    if offset % WORD:
+        raise ShapeError(f"{what}: a list at byte {offset}, which is no word's begin")
+    count = word(data, offset, what)
+    if count > MOST_ITEMS:
+        raise ShapeError(f"{what}: a list of {count} items")
+    begin = offset + WORD
+    return tuple(
+        tuple(word(data, begin + WORD * (width * row + place), what) for place in range(width))
+        for row in range(count)
+    )
+
+
+def text(data: bytes, position: int, what: str) -> str:
+    """The string whose offset stands at a byte position; bytes that are no text are replaced.
+
+    Raises:
+        ShapeError: It reaches beyond the data, or is longer than can be.
+    """
+    offset = word(data, position, what)
+    size = word(data, offset, what)
+    begin = offset + WORD
+    if size > MOST_TEXT or begin + size > len(data):
+        raise ShapeError(f"{what}: a text of {size} bytes at byte {offset} of {len(data)}")
+    return data[begin : begin + size].decode("utf-8", errors="replace")
 
 
 def addresses_numbers_number(data: bytes, what: str) -> tuple[tuple[str, ...], tuple[int, ...], int]:

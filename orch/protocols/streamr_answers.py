@@ -17,7 +17,7 @@ from orch.model.base import Value
 from orch.model.wire import HttpRequest
 from orch.protocols import streamr_abi as abi
 from orch.protocols.decode import decode, within
-from orch.protocols.streamr_memory import Block, Earnings, Event, Info
+from orch.protocols.streamr_memory import Block, Earnings, Event, Info, Waiting
 
 if TYPE_CHECKING:
     from orch.model.wire import Reply
@@ -26,11 +26,12 @@ if TYPE_CHECKING:
 PROFIT = "0x604b365b22dbda1203004fba26c477ed19c49ad01cadf6eedf5f17f52ebbae18"
 LOSS = "0xb65b2e085d7d040c313f7d4e1ac90f5937026fee497e0e24a7eff16a55e1c5ea"
 SLASHED = "0xf22a8c26ad08bc6548cdae55fec4c309e15e9d2290ad7e1f9186fc20189e7a15"
+HEARTBEAT = "0x7432bbcdcf6009b3131a7b65f7af1fdbf79c27db5c115c1cdbcf9210298bc5f4"
 GET_EARNINGS = "0x2ebd89d1"
 
 MOST_WEI = 10**15 * 10**18
 
-_KINDS: dict[str, EventKind] = {PROFIT: "profit", LOSS: "loss", SLASHED: "slash"}
+_KINDS: dict[str, EventKind] = {PROFIT: "profit", LOSS: "loss", SLASHED: "slash", HEARTBEAT: "heartbeat"}
 _TOO_OFTEN = re.compile(r"rate|too many requests|per second|quota|capacity|credits", re.IGNORECASE)
 _SECONDS_LATEST = 7_258_118_400
 
@@ -125,10 +126,10 @@ def call_question(url: str, to: str, data: str, block: int | None = None) -> Htt
 
 
 def logs_question(url: str, operator: str, first: int, last: int) -> HttpRequest:
-    """`eth_getLogs` of the operator's profits, losses and slashings in a range, both ends included."""
+    """`eth_getLogs` of the operator's profits, losses, slashings and heartbeats in a range, both ends included."""
     wanted = {
         "address": operator,
-        "topics": [[PROFIT, LOSS, SLASHED]],
+        "topics": [[PROFIT, LOSS, SLASHED, HEARTBEAT]],
         "fromBlock": hex(first),
         "toBlock": hex(last),
     }
@@ -167,9 +168,33 @@ def read_word(reply: Reply, key: str) -> int:
     return abi.one_word(abi.to_bytes(_result(reply, key, str), key), key)
 
 
-def read_quantity(reply: Reply, key: str) -> int:
-    """A plain quantity, such as the chain's id."""
-    return abi.quantity(_result(reply, key, str), key)
+def read_quantity(reply: Reply, key: str, *, bits: int = 64) -> int:
+    """A plain quantity, such as the chain's id or a balance."""
+    return abi.quantity(_result(reply, key, str), key, bits=bits)
+
+
+def read_text(reply: Reply, key: str) -> str:
+    """The string of a getter."""
+    return abi.text(abi.to_bytes(_result(reply, key, str), key), 0, key)
+
+
+def read_addresses(reply: Reply, key: str) -> tuple[str, ...]:
+    """The `address[]` of a getter."""
+    data = abi.to_bytes(_result(reply, key, str), key)
+    return tuple(abi.address(number, key) for number in abi.words(data, abi.word(data, 0, key), key))
+
+
+def read_queue(reply: Reply, key: str) -> tuple[Waiting, ...]:
+    """`undelegationQueue()`: delegator, wei and Unix second of each, first come first."""
+    data = abi.to_bytes(_result(reply, key, str), key)
+    rows = abi.tuples(data, abi.word(data, 0, key), 3, key)
+    return tuple(
+        Waiting(
+            amount=within(amount, f"{key}: amount", 0, MOST_WEI),
+            since=datetime.fromtimestamp(within(second, f"{key}: timestamp", 0, _SECONDS_LATEST), UTC),
+        )
+        for _, amount, second in rows
+    )
 
 
 def read_events(reply: Reply, key: str, operator: str, first: int, last: int) -> tuple[Event, ...]:
@@ -228,11 +253,20 @@ def _known(log: _Log) -> bool:
 def _event(log: _Log, key: str) -> Event:
     """A profit is its increase, the operator's cut and the protocol's fee; a slash begins with its amount."""
     kind = _KINDS[log.topics[0].lower()]
-    amount = abi.word(abi.to_bytes(log.data, f"{key}: data"), 0, f"{key}: data")
+    data = abi.to_bytes(log.data, f"{key}: data")
+    amount, fee, who, said = 0, 0, "", ""
+    if kind == "heartbeat":
+        if len(log.topics) != 2:
+            raise ShapeError(f"{key}: a heartbeat with {len(log.topics)} topics")
+        who = abi.address(_topic(log, 1, key), f"{key}: topic")
+        said = abi.text(data, 0, f"{key}: data")
+    else:
+        amount = abi.word(data, 0, f"{key}: data")
     if kind == "profit":
         if len(log.topics) != 3:
             raise ShapeError(f"{key}: a profit with {len(log.topics)} topics")
-        amount += sum(abi.one_word(abi.to_bytes(topic, f"{key}: topic"), key) for topic in log.topics[1:])
+        fee = _topic(log, 2, key)
+        amount += _topic(log, 1, key) + fee
     return Event(
         block=abi.quantity(log.block_number, f"{key}: blockNumber"),
         index=abi.quantity(log.log_index, f"{key}: logIndex"),
@@ -240,7 +274,14 @@ def _event(log: _Log, key: str) -> Event:
         amount=within(amount, f"{key}: amount", 0, MOST_WEI),
         transaction=log.transaction_hash[:66],
         mined_at=None if log.block_timestamp is None else _instant(log.block_timestamp, key),
+        fee=fee,
+        who=who,
+        said=said,
     )
+
+
+def _topic(log: _Log, place: int, key: str) -> int:
+    return abi.one_word(abi.to_bytes(log.topics[place], f"{key}: topic"), key)
 
 
 def _instant(text: str, key: str) -> datetime:

@@ -16,6 +16,8 @@ from orch.model.money import Accrual
 from orch.model.wire import NoReply, Secret
 from orch.protocols.base import Context
 
+POLYGON = 137
+
 Address: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^0x[0-9a-fA-F]{40}$")]
 
 
@@ -23,18 +25,25 @@ class StreamrOptions(Value):
     """What `[nodes.X]` may hold for a Streamr node.
 
     `rpc_url` is a JSON-RPC endpoint of the chain `chain_id`, `operator` the Operator contract; `info_url` the
-    node's own HTTP address where its `info` plugin is on, with `info_key` if it wants one. History is read
-    `history_days` back in ranges of `log_chunk_blocks`; `block_s` is about how far blocks are apart.
+    node's own HTTP address where its `info` plugin is on, with `info_key` if it wants one, `websocket_url` that
+    of its `websocket` plugin (only to see whether it wants a key), `config_path` the node's own configuration
+    file, of which only plugins, ports, keys' presence and the network's name are read. `subgraph_url` is a
+    GraphQL address of the operator's own choice, with `subgraph_key`. History is read `history_days` back in
+    ranges of `log_chunk_blocks`; `block_s` is about how far blocks are apart.
     """
 
     rpc_url: Annotated[str, msgspec.Meta(pattern=r"^https?://[^/\s]+")]
     operator: Address
     info_url: Annotated[str, msgspec.Meta(pattern=r"^https?://[^/\s]+")] | None = None
     info_key: Secret | None = None
+    websocket_url: Annotated[str, msgspec.Meta(pattern=r"^https?://[^/\s]+")] | None = None
+    config_path: str | None = None
+    subgraph_url: Annotated[str, msgspec.Meta(pattern=r"^https?://[^/\s]+")] | None = None
+    subgraph_key: Secret | None = None
     history_days: Annotated[float, msgspec.Meta(ge=0, le=400)] = 30.0
     log_chunk_blocks: Annotated[int, msgspec.Meta(ge=1)] = 10_000
     block_s: Annotated[float, msgspec.Meta(gt=0)] = 2.0
-    chain_id: int = 137
+    chain_id: int = POLYGON
     data_token: Address = "0x3a9A81d576d83FF21f26f325066054540720fC34"  # noqa: S105 - a public contract address
 
 
@@ -60,11 +69,14 @@ class Earnings(Value):
         return sum(self.outstanding)
 
 
-EventKind: TypeAlias = Literal["profit", "loss", "slash"]
+EventKind: TypeAlias = Literal["profit", "loss", "slash", "heartbeat"]
 
 
 class Event(Value):
-    """One event of the operator contract. `mined_at` is None where the log does not tell it."""
+    """One event of the operator contract. `mined_at` is None where the log does not tell it.
+
+    `fee` is the protocol's part of a profit's `amount`. A heartbeat has no amount: `who` sent it, with `said`.
+    """
 
     block: int
     index: int
@@ -72,6 +84,51 @@ class Event(Value):
     amount: int
     transaction: str
     mined_at: datetime | None
+    fee: int = 0
+    who: str = ""
+    said: str = ""
+
+
+class Slope(Value):
+    """What each sponsorship earned between two blocks without a withdrawal between them, in wei per second."""
+
+    first: Block
+    last: Block
+    wei_per_s: dict[str, float]
+
+    @property
+    def seconds(self) -> float:
+        """How long it was observed, in block time."""
+        return (self.last.mined_at - self.first.mined_at).total_seconds()
+
+    @property
+    def total(self) -> float:
+        """All sponsorships together, in wei per second."""
+        return sum(self.wei_per_s.values())
+
+
+class Waiting(Value):
+    """One delegator in the queue for undelegation."""
+
+    amount: int
+    since: datetime
+
+
+class Setup(Value):
+    """What the node's configuration file says. `open_ports`: `(port, plugin)` of those that want no key."""
+
+    environment: str
+    plugins: tuple[str, ...]
+    open_ports: tuple[tuple[int, str], ...]
+
+
+class Graph(Value):
+    """What a subgraph says, as of one of its blocks: wei per second that each sponsorship pays out."""
+
+    block: int
+    as_of: datetime
+    erring: bool
+    payouts: dict[str, float]
 
 
 class Scan(Value):
@@ -111,7 +168,10 @@ class StreamrMemory(Value):
     """Everything known of one operator. The dictionaries are replaced, never changed.
 
     `words` holds the results of the simple getters by endpoint key; `times` block times that were asked for;
-    `stated` the accruals of the last block for which earnings and events are both known.
+    `stated` the accruals of the last block for which earnings and events are both known, `sampled` the earnings
+    they were made of. `slopes` are the rates of the last hour, newest last; `payouts` what each sponsorship was
+    first seen to pay out, in wei per second. `advice` is a sentence and a remedy about the stake, `calldata` the
+    calls it names. `open_to_all` holds what a question without a key found, by port.
     """
 
     options: StreamrOptions
@@ -127,9 +187,25 @@ class StreamrMemory(Value):
     stated: tuple[Accrual, ...] = ()
     words: dict[str, int] = msgspec.field(default_factory=dict)
     info: Info | None = None
+    sampled: Earnings | None = None
+    slopes: tuple[Slope, ...] = ()
+    payouts: dict[str, float] = msgspec.field(default_factory=dict)
+    nodes: tuple[str, ...] | None = None
+    queue: tuple[Waiting, ...] | None = None
+    metadata: str | None = None
+    setup: Setup | None = None
+    graph: Graph | None = None
+    advice: tuple[str, str] | None = None
+    calldata: tuple[tuple[str, str], ...] = ()
+    open_to_all: dict[str, bool] = msgspec.field(default_factory=dict)
     failures: dict[str, NoReply] = msgspec.field(default_factory=dict)
 
     @property
     def operator(self) -> str:
         """The operator's address in lower case."""
         return self.options.operator.lower()
+
+    @property
+    def unit(self) -> str:
+        """The unit of all amounts: tokens of any chain but Polygon are others, and are worth no DATA."""
+        return "DATA" if self.options.chain_id == POLYGON else f"DATA@{self.options.chain_id}"

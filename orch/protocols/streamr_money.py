@@ -6,6 +6,9 @@ them. A stream is what accrues from one withdrawal to the next and is named afte
 that began it: `<operator>:<block>`. That name and amount do not depend on how much history was read, so a
 restart, whose history begins later, states the same figures again.
 
+The protocol's fee is taken off at a withdrawal: it stands beside each stream as one of kind `fee`, exact once
+withdrawn and at the present fraction before.
+
 A withdrawal with no other within `GAP_DAYS` before it names its stream itself: `<operator>:until-<block>`;
 while one that long has not come, what is owed stands under `<operator>:open`.
 """
@@ -25,11 +28,14 @@ from orch.protocols.streamr_memory import Carry, StreamrMemory
 from orch.protocols.streamr_scan import GAP_DAYS, gap_blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from orch.protocols.streamr_memory import Earnings, Event
 
 UNIT = "DATA"
+WHOLE = 10**18
+"""1e18 is 100 % in the contracts' fractions, and one DATA in wei."""
+
 _EXACT = Context(prec=200)
 _GAP = timedelta(days=GAP_DAYS)
 
@@ -40,6 +46,7 @@ class Withdrawal(Value):
     block: int
     mined_at: datetime | None
     amount: int
+    fee: int
     transaction: str
 
 
@@ -54,8 +61,10 @@ def to_wei(data: Decimal) -> int:
 
 
 def without_time(memory: StreamrMemory) -> tuple[int, ...]:
-    """Blocks of events whose time is not known, newest first."""
-    unknown = {event.block for event in memory.events if _time_of(memory, event) is None}
+    """Blocks of events whose time is not known, newest first; of heartbeats only the newest counts."""
+    beat = newest_heartbeat(memory)
+    wanted = (event for event in memory.events if event.kind != "heartbeat" or event is beat)
+    unknown = {event.block for event in wanted if time_of(memory, event) is None}
     return tuple(sorted(unknown, reverse=True))
 
 
@@ -68,8 +77,9 @@ def withdrawals(memory: StreamrMemory, until: int) -> list[Withdrawal]:
         found.append(
             Withdrawal(
                 block=block,
-                mined_at=_time_of(memory, events[0]),
+                mined_at=time_of(memory, events[0]),
                 amount=sum(event.amount for event in events),
+                fee=sum(event.fee for event in events),
                 transaction=events[0].transaction,
             )
         )
@@ -81,13 +91,18 @@ def penalties(memory: StreamrMemory, until: int) -> list[tuple[int, datetime | N
 
     A slashing and the loss it causes are two events about the same money, so the larger one counts.
     """
-    lost = (event for event in memory.events if event.kind != "profit" and event.block <= until)
+    lost = (event for event in memory.events if event.kind in ("loss", "slash") and event.block <= until)
     found = []
     for block, group in groupby(lost, key=lambda event: event.block):
         events = list(group)
         sums = [sum(event.amount for event in events if event.kind == kind) for kind in ("loss", "slash")]
-        found.append((block, _time_of(memory, events[0]), max(sums)))
+        found.append((block, time_of(memory, events[0]), max(sums)))
     return found
+
+
+def newest_heartbeat(memory: StreamrMemory) -> Event | None:
+    """The newest heartbeat that a node wrote on the chain, as far as the events are known."""
+    return next((event for event in reversed(memory.events) if event.kind == "heartbeat"), None)
 
 
 def restate(memory: StreamrMemory) -> StreamrMemory:
@@ -102,8 +117,8 @@ def restate(memory: StreamrMemory) -> StreamrMemory:
         _outstanding(memory, earnings, taken),
         _lost(memory, earnings.block.number),
     )
-    before = {accrual.stream: accrual for accrual in memory.stated}
-    by_stream = {new.stream: new for new in fresh}
+    before = {(accrual.stream, accrual.kind): accrual for accrual in memory.stated}
+    by_stream = {(new.stream, new.kind): new for new in fresh}
     stated = tuple(old if (old := before.get(name)) == new and old else new for name, new in by_stream.items())
     return replace(memory, stated=stated)
 
@@ -117,11 +132,11 @@ def _collections(memory: StreamrMemory, taken: list[Withdrawal]) -> Iterable[Acc
             continue
         if before is not None and last.block - before.block <= gap:
             if before.mined_at is not None:
-                yield _settled(memory, str(before.block), before.mined_at, last)
+                yield from _settled(memory, str(before.block), before.mined_at, last)
         elif last.block - gap >= low or low == 0:
             began_at = _began(last.mined_at, last.amount, taken)
-            yield _settled(memory, f"until-{last.block}", began_at, last)
-            yield _nothing(memory, "open", last.mined_at)
+            yield from _settled(memory, f"until-{last.block}", began_at, last)
+            yield from _nothing(memory, "open", last.mined_at)
 
 
 def _outstanding(memory: StreamrMemory, earnings: Earnings, taken: list[Withdrawal]) -> Iterable[Accrual]:
@@ -135,12 +150,12 @@ def _outstanding(memory: StreamrMemory, earnings: Earnings, taken: list[Withdraw
         carry = memory.carry if memory.carry is not None and memory.carry.block == last.block else None
         trail = () if carry is None else (TrailPoint(reached_at=last.mined_at, total=to_data(carry.amount)),)
         began_at = last.mined_at if carry is None else carry.since
-        yield _owed(memory, str(last.block), began_at, earnings, trail)
+        yield from _owed(memory, str(last.block), began_at, earnings, trail)
     elif scan is not None and (block.number - gap >= scan.low or scan.low == 0):
         if last is not None:
-            yield _nothing(memory, str(last.block), block.mined_at)
+            yield from _nothing(memory, str(last.block), block.mined_at)
         began_at = max((_began(block.mined_at, earnings.total, taken), *_first_joined(memory)))
-        yield _owed(memory, "open", min(began_at, block.mined_at), earnings, ())
+        yield from _owed(memory, "open", min(began_at, block.mined_at), earnings, ())
 
 
 def _lost(memory: StreamrMemory, until: int) -> Iterable[Accrual]:
@@ -148,7 +163,7 @@ def _lost(memory: StreamrMemory, until: int) -> Iterable[Accrual]:
         if mined_at is not None and amount:
             yield Accrual(
                 stream=f"{memory.operator}:penalty:{block}",
-                unit=UNIT,
+                unit=memory.unit,
                 amounts=Amounts(settled=to_data(amount)),
                 period_start=mined_at,
                 period_end=mined_at,
@@ -159,11 +174,11 @@ def _lost(memory: StreamrMemory, until: int) -> Iterable[Accrual]:
             )
 
 
-def _settled(memory: StreamrMemory, name: str, began_at: datetime, last: Withdrawal) -> Accrual:
+def _settled(memory: StreamrMemory, name: str, began_at: datetime, last: Withdrawal) -> Iterator[Accrual]:
     ended_at = last.mined_at or began_at
-    return Accrual(
+    collected = Accrual(
         stream=f"{memory.operator}:{name}",
-        unit=UNIT,
+        unit=memory.unit,
         amounts=Amounts(settled=to_data(last.amount)),
         period_start=began_at,
         period_end=ended_at,
@@ -171,32 +186,41 @@ def _settled(memory: StreamrMemory, name: str, began_at: datetime, last: Withdra
         reference=f"{memory.operator} {last.transaction}",
         final=True,
     )
+    yield collected
+    yield replace(collected, kind="fee", amounts=Amounts(settled=to_data(last.fee)))
 
 
 def _owed(
     memory: StreamrMemory, name: str, began_at: datetime, earnings: Earnings, trail: tuple[TrailPoint, ...]
-) -> Accrual:
-    return Accrual(
+) -> Iterator[Accrual]:
+    owed = Accrual(
         stream=f"{memory.operator}:{name}",
-        unit=UNIT,
+        unit=memory.unit,
         amounts=Amounts(accrued=to_data(earnings.total)),
         period_start=began_at,
         as_of=earnings.block.mined_at,
         reference=f"{memory.operator} block {earnings.block.number}",
         trail=trail,
     )
+    yield owed
+    fraction = memory.words.get("fee")
+    if fraction is not None and fraction <= WHOLE:
+        fee = earnings.total * fraction // WHOLE
+        yield replace(owed, kind="fee", amounts=Amounts(accrued=to_data(fee)), trail=())
 
 
-def _nothing(memory: StreamrMemory, name: str, as_of: datetime) -> Accrual:
+def _nothing(memory: StreamrMemory, name: str, as_of: datetime) -> Iterator[Accrual]:
     """A stream under which nothing is owed any more: it goes on under another name."""
-    return Accrual(
+    gone = Accrual(
         stream=f"{memory.operator}:{name}",
-        unit=UNIT,
+        unit=memory.unit,
         amounts=Amounts(),
         period_start=as_of,
         as_of=as_of,
         reference=memory.operator,
     )
+    yield gone
+    yield replace(gone, kind="fee")
 
 
 def _began(until: datetime, amount: int, taken: list[Withdrawal]) -> datetime:
@@ -223,12 +247,20 @@ def _carried(memory: StreamrMemory, taken: list[Withdrawal]) -> Carry | None:
     last = taken[-1] if taken else None
     if last is None or (memory.carry is not None and memory.carry.block == last.block):
         return memory.carry
-    owed = next((each for each in memory.stated if each.period_end is None and each.amounts.accrued), None)
+    owed = next(
+        (
+            each
+            for each in memory.stated
+            if each.kind == "earned" and each.period_end is None and each.amounts.accrued
+        ),
+        None,
+    )
     if owed is None or owed.as_of >= (last.mined_at or owed.as_of):
         return memory.carry
     left = to_wei(owed.amounts.accrued) - last.amount
     return Carry(block=last.block, amount=left, since=owed.period_start) if left > 0 else memory.carry
 
 
-def _time_of(memory: StreamrMemory, event: Event) -> datetime | None:
+def time_of(memory: StreamrMemory, event: Event) -> datetime | None:
+    """When an event's block was mined: as its log says, or as asked for; None while it is not known."""
     return event.mined_at or memory.times.get(event.block)
