@@ -17,6 +17,7 @@ from orch.messages import (
     AreYouReady,
     BooksRestored,
     CoordinatorInbox,
+    HistoryTold,
     HowMuchWork,
     PollAll,
     PollFailed,
@@ -27,9 +28,11 @@ from orch.messages import (
     RecordTick,
     RestoreBooks,
     SnapshotPublished,
+    TellHistory,
     TickRecorded,
 )
 from orch.model.resources import Resources
+from orch.planning.foresee import get_income_history
 from orch.planning.snapshot import (
     HostProfile,
     NodeProfile,
@@ -50,6 +53,7 @@ if TYPE_CHECKING:
     from orch.model.readings import Failure, Reading
 
 RECORDER = "recorder"
+OPTIMIZER = "optimizer"
 READERS = ("optimizer", "reallocation", "monitor")
 KEPT_TICKS = 720
 """Unacknowledged ticks kept whole; of older ones only the ledger entries are kept."""
@@ -125,6 +129,8 @@ class Coordinator(Actor):
                     unacknowledged.popleft()
             case RecorderStarted():
                 self._send_again()
+            case TellHistory(reply_to=reply_to):
+                self._tell_history(reply_to)
             case AreYouReady() | HowMuchWork():
                 pass
             case _:
@@ -179,6 +185,12 @@ class Coordinator(Actor):
         if hour != self._state.hour:
             self._state.hour = hour
             ledger.forget_hours_before(now)
+            self._tell_history(OPTIMIZER)
+
+    def _tell_history(self, reply_to: str) -> None:
+        if self._state.ledger is not None:
+            history = get_income_history(self._state.ledger, self._state.nodes)
+            self.tell(reply_to, HistoryTold(told_at=self.house.clock.now(), history=history))
 
     def _record(self, state: Snapshot) -> None:
         entries, self._state.entries = tuple(self._state.entries), []

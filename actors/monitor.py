@@ -18,6 +18,7 @@ from orch.messages import (
     AlertResolved,
     AreYouReady,
     DecisionMade,
+    ForecastsScored,
     GuardsChanged,
     HowMuchWork,
     MonitorInbox,
@@ -28,6 +29,7 @@ from orch.messages import (
     RecordingFailed,
     SnapshotPublished,
 )
+from orch.model.forecasts import ForecastScore
 from orch.reports.dashboard import Times, get_dashboard_metrics
 from orch.reports.kpis import Tally, kpis, observe
 
@@ -68,6 +70,7 @@ class _State:
     troubles: list[ActorTrouble] = field(default_factory=list)
     tracked: tuple[Tracked, ...] = ()
     tally: Tally = field(default_factory=Tally)
+    score: ForecastScore = field(default_factory=ForecastScore)
     hour: int = 0
     board_at: float = 0.0
 
@@ -98,6 +101,8 @@ class Monitor(Actor):
                 )
             case OpportunitiesFound(opportunities=opportunities):
                 state.opportunities = opportunities
+            case ForecastsScored(score=score):
+                state.score = score
             case GuardsChanged(guards=guards):
                 state.guards = guards
             case ReallocationChanged(reallocation=reallocation):
@@ -145,7 +150,7 @@ class Monitor(Actor):
             state.times,
             tuple(state.moves.values()),
             self._alerts(),
-            kpis(state.tally, snapshot, state.moves.values()),
+            kpis(state.tally, snapshot, state.moves.values(), state.score),
             self._plan.costs,
         )
 

@@ -7,33 +7,42 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, assert_never
 
 from actors.base import Actor, House
+from orch.forecast.ensemble import FORECASTER
+from orch.forecast.score import Track, score_of, without
 from orch.messages import (
     Analyze,
     AreYouReady,
     Decide,
     DecisionMade,
     ExecuteReallocation,
+    ForecastsScored,
     GuardsChanged,
+    HistoryTold,
     HowMuchWork,
     OpportunitiesFound,
     OptimizerInbox,
     ReallocationChanged,
     SnapshotPublished,
     SolverAnswered,
+    TellHistory,
 )
 from orch.planning.decide import Study, decide, next_reallocation_at, study
+from orch.planning.foresee import foresee
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
     from decimal import Decimal
 
+    from orch.forecast.base import Forecaster
     from orch.model.fleet import Snapshot
+    from orch.model.forecasts import Foresight, IncomeSeries
     from orch.model.moves import Guards
     from orch.planning.settings import PlanSettings
     from orch.solvers.base import Solver
     from orch.strategies.base import StrategySpec
 
+COORDINATOR = "coordinator"
 MONITOR = "monitor"
 RECORDER = "recorder"
 REALLOCATION = "reallocation"
@@ -49,18 +58,20 @@ class OptimizerPlan:
     solvers: Mapping[str, Solver]
     analyze_s: float
     decide_s: float
+    forecaster: Forecaster = FORECASTER
 
 
 @dataclass
 class _State:
     snapshot: Snapshot | None = None
     guards: Guards | None = None
-    last_move_at: datetime | None = None
+    foresight: Foresight | None = None
+    track: Track = field(default_factory=Track)
     prices: dict[str, Decimal] = field(default_factory=dict)
     analyze_at: datetime | None = None
     decide_at: datetime | None = None
     number: int = 0
-    seen: tuple[Snapshot, Guards, Study] | None = None
+    seen: tuple[Snapshot, Guards, Foresight | None, Study] | None = None
 
 
 class Optimizer(Actor):
@@ -72,8 +83,9 @@ class Optimizer(Actor):
         self._state = _State()
 
     def ready(self) -> None:
-        """Set the first ticks."""
+        """Ask for the income so far, and set the first ticks."""
         now = self.house.clock.now()
+        self.tell(COORDINATOR, TellHistory(reply_to=self.name))
         self._arm_analyze(now + timedelta(seconds=self._plan.analyze_s))
         self._arm_decide(now + timedelta(seconds=self._plan.decide_s))
 
@@ -85,6 +97,8 @@ class Optimizer(Actor):
                 state.snapshot = snapshot
             case GuardsChanged(guards=guards):
                 state.guards = guards
+            case HistoryTold(history=history):
+                self._foresee(history)
             case Analyze(due_at=due_at):
                 if due_at == state.analyze_at:
                     self._arm_analyze(self._following(due_at, self._plan.analyze_s))
@@ -94,13 +108,20 @@ class Optimizer(Actor):
                     self._arm_decide(self._following(due_at, self._plan.decide_s))
                     self._decide()
             case ReallocationChanged(reallocation=reallocation):
-                if reallocation.state == "settled" and reallocation.ended_at is not None:
-                    state.last_move_at = max(state.last_move_at or reallocation.ended_at, reallocation.ended_at)
+                if reallocation.state == "settled":
+                    state.track = without(state.track, {change.node for change in reallocation.changes})
             case SolverAnswered() | AreYouReady() | HowMuchWork():
                 pass
             case _:
                 assert_never(message)
         return None
+
+    def _foresee(self, history: tuple[IncomeSeries, ...]) -> None:
+        state, now = self._state, self.house.clock.now()
+        state.foresight, state.track = foresee(
+            history, state.track, self._plan.forecaster, now, hours=self._plan.settings.horizon_h
+        )
+        self.tell(MONITOR, ForecastsScored(scored_at=now, score=score_of(state.track)))
 
     def _analyze(self) -> None:
         state = self._state
@@ -112,13 +133,21 @@ class Optimizer(Actor):
 
     def _study(self, snapshot: Snapshot, guards: Guards) -> Study:
         """What one look at a snapshot finds; the same snapshot is not looked at twice."""
-        known = self._state.seen
-        if known is not None and known[0] is snapshot and known[1] is guards:
-            return known[2]
+        known, foresight = self._state.seen, self._state.foresight
+        if known is not None and known[0] is snapshot and known[1] is guards and known[2] is foresight:
+            return known[3]
         plan = self._plan
-        prices = self._state.prices or None
-        seen = study(snapshot, guards, plan.settings, plan.solvers, previous_prices=prices)
-        self._state.seen = (snapshot, guards, seen)
+        seen = study(
+            snapshot,
+            guards,
+            plan.settings,
+            plan.solvers,
+            previous_prices=self._state.prices or None,
+            strategy=plan.strategy,
+            options=plan.options,
+            foresight=foresight,
+        )
+        self._state.seen = (snapshot, guards, foresight, seen)
         return seen
 
     def _decide(self) -> None:
@@ -138,9 +167,9 @@ class Optimizer(Actor):
             decision_id=f"d{stamp}",
             plan_id=f"p{stamp}",
             now=now,
-            last_move_at=state.last_move_at,
             previous_prices=state.prices or None,
             seen=self._study(state.snapshot, state.guards),
+            foresight=state.foresight,
         )
         state.prices = {each.token: each.price.usd for each in state.snapshot.prices if each.price is not None}
         made = DecisionMade(

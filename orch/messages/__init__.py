@@ -14,6 +14,7 @@ from orch.model.alerts import Alert
 from orch.model.board import Kpis
 from orch.model.books import Books
 from orch.model.fleet import Snapshot
+from orch.model.forecasts import ForecastScore, IncomeSeries
 from orch.model.money import Entry, Price
 from orch.model.moves import Guards, Reallocation, StepRecord, Trigger
 from orch.model.plans import Decision, Opportunity, Plan
@@ -136,6 +137,12 @@ class RestoreBooks(Message):
     reply_to: str
 
 
+class TellHistory(Message):
+    """Optimizer to coordinator: tell me the income by hour now, and then at every turn of the hour."""
+
+    reply_to: str
+
+
 class RecordTick(Message):
     """Coordinator to recorder: one tick's snapshot and ledger entries; acknowledged after commit."""
 
@@ -213,6 +220,20 @@ class SnapshotPublished(Message):
     snapshot: Snapshot
 
 
+class HistoryTold(Message):
+    """Coordinator to optimizer: the income of every node by whole hour."""
+
+    told_at: datetime
+    history: tuple[IncomeSeries, ...]
+
+
+class ForecastsScored(Message):
+    """Optimizer to monitor, once an hour: how good the forecasts of the last week proved."""
+
+    scored_at: datetime
+    score: ForecastScore
+
+
 class OpportunitiesFound(Message):
     """Optimizer to monitor."""
 
@@ -243,10 +264,14 @@ class ReallocationChanged(Message):
 
 
 class PricesAccepted(Message):
-    """Pricing to coordinator and recorder: the last accepted prices, all of them."""
+    """Pricing to coordinator and recorder: the last accepted prices, all of them.
+
+    `restored`: they were accepted, and recorded, before a restart.
+    """
 
     prices: tuple[Price, ...]
     failures: tuple[Failure, ...] = ()
+    restored: bool = False
 
 
 class TickRecorded(Message):
@@ -319,10 +344,18 @@ CoordinatorInbox: TypeAlias = (
     | BooksRestored
     | TickRecorded
     | RecorderStarted
+    | TellHistory
     | Questions
 )
 OptimizerInbox: TypeAlias = (
-    SnapshotPublished | GuardsChanged | Analyze | Decide | SolverAnswered | ReallocationChanged | Questions
+    SnapshotPublished
+    | GuardsChanged
+    | Analyze
+    | Decide
+    | SolverAnswered
+    | ReallocationChanged
+    | HistoryTold
+    | Questions
 )
 ReallocationInbox: TypeAlias = (
     SnapshotPublished
@@ -337,6 +370,7 @@ ReallocationInbox: TypeAlias = (
 MonitorInbox: TypeAlias = (
     SnapshotPublished
     | OpportunitiesFound
+    | ForecastsScored
     | DecisionMade
     | GuardsChanged
     | ReallocationChanged

@@ -13,6 +13,7 @@ from orch.planning.opportunities import analyze_opportunities
 from orch.planning.plan import (
     calculate_optimal_allocation,
     changed_nodes,
+    income_change,
     make_plan,
     present_income,
     split_of,
@@ -97,7 +98,7 @@ def study(
     return Study(problem, answer, chain, blockers, found)
 
 
-def _shaped(problem: Problem, strategy: StrategySpec | None, options: Any, foresight: Foresight | None) -> Problem:
+def _shaped(problem: Problem, strategy: Any, options: Any, foresight: Foresight | None) -> Problem:
     if not isinstance(strategy, ShapesProblem):
         return problem
     try:
@@ -206,6 +207,7 @@ def _prospect(
     foresight: Foresight | None,
 ) -> Prospect:
     changed = changed_nodes(seen.problem, seen.answer)
+    split = split_of(seen.problem, seen.answer)
     return Prospect(
         decided_at=now,
         horizon_h=plan.horizon_h,
@@ -215,10 +217,14 @@ def _prospect(
         cost_usd=plan.cost_usd,
         changes=len(changed),
         last_move_at=last_move_at,
-        changed=changed,
+        affected=tuple(
+            node.name
+            for node in seen.problem.nodes
+            if node.name in changed and any(income_change(node, split[node.name]))
+        ),
         foresight=foresight,
         present_variance=variance_of(seen.problem, plan.from_value),
-        plan_variance=variance_of(seen.problem, split_of(seen.problem, seen.answer)),
+        plan_variance=variance_of(seen.problem, split),
     )
 
 

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from orch.earnings.rates import add_rates
 from orch.model.base import Value
 from orch.model.board import Kpis, NodeKpis
+from orch.model.forecasts import ForecastScore
 from orch.model.resources import RESOURCES, Resources, resources, total
 
 if TYPE_CHECKING:
@@ -84,8 +85,13 @@ def observe(tally: Tally, snapshot: Snapshot) -> Tally:
     )
 
 
-def kpis(tally: Tally, snapshot: Snapshot, reallocations: Iterable[Reallocation]) -> Kpis:
-    """All KPIs now."""
+def kpis(
+    tally: Tally,
+    snapshot: Snapshot,
+    reallocations: Iterable[Reallocation],
+    score: ForecastScore = ForecastScore(),  # noqa: B008 - a frozen value
+) -> Kpis:
+    """All KPIs now. Of predictions, how good the forecasts of income proved."""
     now = snapshot.taken_at
     rate = add_rates(tuple(node.rate for node in snapshot.nodes if node.rate is not None))
     up, down = sum(each.up for each in tally.hours), sum(each.down for each in tally.hours)
@@ -103,8 +109,8 @@ def kpis(tally: Tally, snapshot: Snapshot, reallocations: Iterable[Reallocation]
         success_rate_pct=100.0 * paid / (paid + lost) if paid + lost else None,
         nodes={node.name: _node_kpis(tally, node) for node in snapshot.nodes},
         cost_effectiveness=_cost_effectiveness(moves),
-        prediction_mape_pct=_mape(moves),
-        prediction_coverage_pct=_coverage(moves),
+        prediction_mape_pct=score.mape_pct,
+        prediction_coverage_pct=score.coverage_pct,
     )
 
 
@@ -163,21 +169,3 @@ def _cost_effectiveness(moves: list[Reallocation]) -> float | None:
     judged = _judged(moves)
     cost = sum(float(each.cost_usd or 0) for each, _ in judged)
     return sum(realised for _, realised in judged) * 24.0 / cost if cost > 0 else None
-
-
-def _mape(moves: list[Reallocation]) -> float | None:
-    errors = [
-        abs(realised - each.predicted_gain_usd_per_hour.mean) / abs(each.predicted_gain_usd_per_hour.mean)
-        for each, realised in _judged(moves)
-        if each.predicted_gain_usd_per_hour and each.predicted_gain_usd_per_hour.mean
-    ]
-    return 100.0 * sum(errors) / len(errors) if errors else None
-
-
-def _coverage(moves: list[Reallocation]) -> float | None:
-    inside = [
-        each.predicted_gain_usd_per_hour.low <= realised <= each.predicted_gain_usd_per_hour.high
-        for each, realised in _judged(moves)
-        if each.predicted_gain_usd_per_hour
-    ]
-    return 100.0 * sum(inside) / len(inside) if inside else None

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 class Prospect(Value):
     """A plan as a strategy sees it. USD over the horizon unless per hour; what is unknown is None.
 
-    `changed` are the nodes that the plan gives something else. The variances are those of the present split and of
-    the plan's, (USD/h)^2, where the problem has a covariance.
+    `affected` are the nodes that earn something else by the plan. The variances are those of the present split and
+    of the plan's, (USD/h)^2, where the problem has a covariance.
     """
 
     decided_at: datetime
@@ -34,7 +34,7 @@ class Prospect(Value):
     cost_usd: Decimal | None
     changes: int
     last_move_at: datetime | None
-    changed: tuple[str, ...] = ()
+    affected: tuple[str, ...] = ()
     foresight: Foresight | None = None
     present_variance: float | None = None
     plan_variance: float | None = None

@@ -81,7 +81,7 @@ def _exceeds(mean: float, low: float, cost: float) -> float:
 def _coverage_pct(prospect: Prospect) -> float:
     """What share of outcomes a changed node's forecasts held: the worst counts; of backtests before any came."""
     shares = []
-    for name in prospect.changed:
+    for name in prospect.affected:
         forecast = prospect.foresight.forecast(name) if prospect.foresight is not None else None
         score = prospect.foresight.score(name) if prospect.foresight is not None else None
         known = [
@@ -99,7 +99,7 @@ def _coverage_pct(prospect: Prospect) -> float:
 def _unforeseen(prospect: Prospect) -> Advice | None:
     """The advice where a node would be changed of which there is no forecast."""
     foresight = prospect.foresight
-    missing = [name for name in prospect.changed if foresight is None or _ratio(name, foresight) is None]
+    missing = [name for name in prospect.affected if foresight is None or _ratio(name, foresight) is None]
     if not missing:
         return None
     return Advice(

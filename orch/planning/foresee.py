@@ -1,0 +1,90 @@
+"""From income by hour to foresight: once an hour, pure, and the same for a live house, a replay and a test."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from orch.forecast.covariance import covariance_of
+from orch.forecast.intervals import make_forecast
+from orch.forecast.score import Track, followed, scores_of
+from orch.model.forecasts import Foresight, IncomeSeries
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from orch.earnings.accounts import Income
+    from orch.earnings.ledger import Ledger
+    from orch.forecast.base import Forecaster
+
+HOUR_S = 3600
+LONGEST_H = 168
+
+
+def get_income_history(ledger: Ledger, nodes: Iterable[str]) -> tuple[IncomeSeries, ...]:
+    """The income of each node by whole hour, as the ledger has it; nodes without any are left out."""
+    found = ((name, ledger.income(name)) for name in nodes)
+    return tuple(series for name, income in found if (series := income_series(name, income)).usd)
+
+
+def income_series(node: str, income: Income) -> IncomeSeries:
+    """A node's income by hour in USD, from its first whole hour to its last.
+
+    An hour in which something came that has no price is unknown; one in which nothing came is 0.
+    """
+    if income.since is None or income.until is None:
+        return IncomeSeries(node=node, first_hour=datetime.fromtimestamp(0, UTC))
+    first = math.ceil(income.since.timestamp() / HOUR_S)
+    if income.native:
+        first = max(first, min(income.native))
+    last = int(income.until.timestamp()) // HOUR_S
+    return IncomeSeries(
+        node=node,
+        first_hour=datetime.fromtimestamp(first * HOUR_S, UTC),
+        usd=tuple(_hour(income, hour) for hour in range(first, last)),
+    )
+
+
+def _hour(income: Income, hour: int) -> float | None:
+    usd = income.usd.get(hour, 0.0)
+    return None if not usd and income.native.get(hour, 0.0) else usd
+
+
+def foresee(
+    history: Sequence[IncomeSeries],
+    track: Track,
+    forecaster: Forecaster,
+    now: datetime,
+    *,
+    hours: float = 24.0,
+) -> tuple[Foresight, Track]:
+    """What the history says of the next hours, and the record of what was said, with what has come judged.
+
+    Args:
+        history: Income by hour of the nodes that count.
+        track: What was said before.
+        forecaster: Who continues a series; one that raises leaves its node without a forecast.
+        now: The present.
+        hours: How far ahead, at most a week.
+    """
+    ahead = max(1, min(math.ceil(hours), LONGEST_H))
+    made = []
+    for series in history:
+        try:
+            forecast = make_forecast(forecaster, series, now, ahead)
+        except Exception:  # noqa: BLE001, S112 - a plug-in may raise anything; without a forecast nothing is claimed
+            continue
+        if forecast is not None:
+            made.append(forecast)
+    known = followed(track, history, made)
+    return (
+        Foresight(
+            made_at=now,
+            history=tuple(history),
+            forecasts=tuple(made),
+            covariance=covariance_of(history),
+            scores=tuple(scores_of(known).items()),
+        ),
+        known,
+    )
