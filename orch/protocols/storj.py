@@ -18,6 +18,7 @@ from orch.model.resources import Resources
 from orch.model.wire import HttpRequest
 from orch.protocols.base import Endpoint
 from orch.protocols.storj_answers import (
+    node_time,
     read_all_satellites,
     read_estimate,
     read_node,
@@ -26,9 +27,21 @@ from orch.protocols.storj_answers import (
     read_satellite,
 )
 from orch.protocols.storj_calendar import months_back
-from orch.protocols.storj_growth import BYTES_PER_GB, flows_of, grown, joined_up, outlook, pace, sampled, serving
+from orch.protocols.storj_growth import BYTES_PER_GB, grown, joined_up, outlook, sampled, serving
 from orch.protocols.storj_health import VITAL, findings, health
-from orch.protocols.storj_money import STATEMENT_MONTHS, accruals, with_estimate, with_paystubs
+from orch.protocols.storj_money import (
+    STATEMENT_MONTHS,
+    accruals,
+    held_rates,
+    month_state,
+    months_sent,
+    overtaken,
+    with_estimate,
+    with_paystubs,
+    with_receipts,
+)
+from orch.protocols.storj_pace import flows_of, pace
+from orch.protocols.storj_papers import NOTICES_ASKED, read_held, read_notices, read_receipts
 from orch.protocols.storj_values import Memory, StorjOptions, Trouble
 
 if TYPE_CHECKING:
@@ -36,6 +49,7 @@ if TYPE_CHECKING:
 
     from orch.model.wire import NoReply, Reply
     from orch.protocols.base import Context
+    from orch.protocols.storj_pace import Flow
     from orch.protocols.storj_values import Node
 
 V = TypeVar("V")
@@ -65,10 +79,10 @@ class Storj:
         return Memory(options=options, context=context)
 
     def endpoints(self, memory: Memory, now: datetime) -> tuple[Endpoint, ...]:
-        """The node, all satellites merged, three questions per satellite, and statements.
+        """The node, all satellites merged, three questions per satellite, statements and notifications.
 
         Past statements are read once a month as one range; the two newest months are asked again, for
-        their payment comes later.
+        their payment comes later. Payments are asked for by month, once something was sent for it.
         """
         base = f"{memory.options.url.rstrip('/')}/api"
         sno, paystubs = f"{base}/sno", f"{base}/heldamount/paystubs"
@@ -83,6 +97,11 @@ class Storj:
                 _slow(f"paystubs/{month}", f"{paystubs}/{month}", period, rank=6)
                 for month, period in ((months_back(now, 1), 6 * HOUR), (months_back(now, 2), 24 * HOUR))
             ),
+            _slow("held", f"{base}/heldamount/held-history", 6 * HOUR, rank=7),
+            _slow(
+                "notifications", f"{base}/notifications/list?limit={NOTICES_ASKED}&page=1", 15 * MINUTE, rank=31
+            ),
+            *(_payments(f"{base}/heldamount/payout-history", month, now) for month in months_sent(memory, now)),
         ]
         absent = {key for key, since in memory.gone if now - since < GONE_FOR}
         for satellite in memory.node.satellites if memory.node else ():
@@ -98,38 +117,45 @@ class Storj:
 
     def absorb(self, memory: Memory, key: str, reply: Reply, now: datetime) -> Memory:
         """The memory with one answer taken in. Raises ShapeError or AbsurdError; then nothing has changed."""
-        kind, _, rest = key.partition("/")
-        match kind:
-            case "sno":
-                changed = _with_node(memory, read_node(reply, key))
-            case "satellites":
-                merged = joined_up(memory.merged, read_all_satellites(reply, key))
-                changed = msgspec.structs.replace(memory, merged=merged)
-            case "satellite":
-                month = joined_up(dict(memory.satellites).get(rest), read_satellite(reply, key))
-                changed = msgspec.structs.replace(
-                    memory,
-                    satellites=_put(memory.satellites, rest, month),
-                    gone=tuple(each for each in memory.gone if each[0] != rest),
-                )
-            case "pricing":
-                changed = msgspec.structs.replace(
-                    memory, prices=_put(memory.prices, rest, read_pricing(reply, key))
-                )
-            case "estimate":
-                changed = with_estimate(memory, rest, read_estimate(reply, key))
-            case "paystubs":
-                changed = with_paystubs(memory, read_paystubs(reply, key, rest, rest), now)
-            case "history":
-                first, _, last = rest.partition("/")
-                changed = with_paystubs(memory, read_paystubs(reply, key, first, last), now)
-            case _:
-                raise ShapeError(f"{key}: not an endpoint of a storage node")
+        changed = self._taken_in(memory, key, reply, now)
         return msgspec.structs.replace(
             changed,
             emulated=memory.emulated or reply.header("X-Orch-Emulated") is not None,
             troubles=tuple(trouble for trouble in memory.troubles if trouble.key != key),
         )
+
+    def _taken_in(self, memory: Memory, key: str, reply: Reply, now: datetime) -> Memory:
+        kind, _, rest = key.partition("/")
+        match kind:
+            case "sno":
+                return _with_node(memory, read_node(reply, key), node_time(reply))
+            case "satellites":
+                merged = joined_up(memory.merged, read_all_satellites(reply, key))
+                return msgspec.structs.replace(memory, merged=merged)
+            case "satellite":
+                month = joined_up(dict(memory.satellites).get(rest), read_satellite(reply, key))
+                return msgspec.structs.replace(
+                    memory,
+                    satellites=_put(memory.satellites, rest, month),
+                    gone=tuple(each for each in memory.gone if each[0] != rest),
+                )
+            case "pricing":
+                prices = _put(memory.prices, rest, read_pricing(reply, key))
+                return msgspec.structs.replace(memory, prices=prices)
+            case "estimate":
+                return with_estimate(memory, rest, read_estimate(reply, key))
+            case "paystubs":
+                return with_paystubs(memory, read_paystubs(reply, key, rest, rest), now)
+            case "history":
+                first, _, last = rest.partition("/")
+                return with_paystubs(memory, read_paystubs(reply, key, first, last), now)
+            case "payouts":
+                return with_receipts(memory, rest, read_receipts(reply, key, rest), now)
+            case "held":
+                return msgspec.structs.replace(memory, held=read_held(reply, key))
+            case "notifications":
+                return msgspec.structs.replace(memory, notices=read_notices(reply, key))
+        raise ShapeError(f"{key}: not an endpoint of a storage node")
 
     def failed(self, memory: Memory, key: str, failure: NoReply, now: datetime) -> Memory:
         """The memory with one failure taken in; 404 for a satellite means that it is no longer trusted."""
@@ -169,7 +195,7 @@ class Storj:
             paced=True,
             window_s=INCOME_WINDOW_S,
             findings=findings(memory, now),
-            facts=_facts(memory, node) if node else (),
+            facts=_facts(memory, node, flows, now) if node else (),
         )
         return _with_disk(reading, node) if node else reading
 
@@ -186,7 +212,16 @@ def _slow(key: str, url: str, period_s: float, *, rank: int) -> Endpoint:
     return msgspec.structs.replace(_endpoint(key, url, period_s, rank=rank), lane="slow")
 
 
-def _with_node(memory: Memory, node: Node) -> Memory:
+def _payments(base: str, month: str, now: datetime) -> Endpoint:
+    """The payments of one month: asked again only while they are new."""
+    newest = month >= months_back(now, 2)
+    asked = _slow(f"payouts/{month}", f"{base}/{month}", 6 * HOUR if newest else 24 * HOUR, rank=8)
+    return msgspec.structs.replace(asked, once=not newest)
+
+
+def _with_node(memory: Memory, node: Node, told_at: datetime | None) -> Memory:
+    if memory.node is not None and overtaken(memory.node.as_of, node.as_of):
+        return memory
     if memory.node is not None and memory.node.satellites and not node.satellites:
         # The list is null before a node's first reports, and when its databases cannot be read.
         raise ShapeError(f"{VITAL}: no satellites where there were {len(memory.node.satellites)}")
@@ -202,6 +237,7 @@ def _with_node(memory: Memory, node: Node) -> Memory:
         disk_samples=samples,
         grown_per_hour=memory.grown_per_hour if samples is memory.disk_samples else grown(samples),
         quic_bad_since=(memory.quic_bad_since or node.as_of) if bad else None,
+        clock_ahead_s=(told_at - node.as_of).total_seconds() if told_at is not None else 0.0,
     )
 
 
@@ -220,7 +256,7 @@ def _with_disk(reading: Reading, node: Node) -> Reading:
     )
 
 
-def _facts(memory: Memory, node: Node) -> tuple[tuple[str, str], ...]:
+def _facts(memory: Memory, node: Node, flows: tuple[Flow, ...], now: datetime) -> tuple[tuple[str, str], ...]:
     facts = [
         ("node_id", node.node_id),
         ("version", node.version),
@@ -233,10 +269,35 @@ def _facts(memory: Memory, node: Node) -> tuple[tuple[str, str], ...]:
     if node.started_at is not None:
         facts.append(("started_at", node.started_at.isoformat()))
         facts.append(("uptime_s", f"{max(0.0, (node.as_of - node.started_at).total_seconds()):.0f}"))
-    held = [rate for _, rate in memory.held_rates if rate > 0]
-    if held:
-        facts.append(("held_back_pct", f"up to {max(held):.0f}"))
-    return tuple(fact for fact in facts if fact[1])
+    return (*(fact for fact in facts if fact[1]), *_money_facts(memory, flows, now))
+
+
+def _money_facts(memory: Memory, flows: tuple[Flow, ...], now: datetime) -> tuple[tuple[str, str], ...]:
+    """What of the rate can be spent now, what is held back by age, what is held in all, how far months are."""
+    facts = []
+    rates = held_rates(memory)
+    if rates and max(rates.values()) > 0:
+        facts.append(("held_back_pct", f"up to {max(rates.values()):.0f}"))
+    if flows and all(flow.satellite in rates for flow in flows):
+        gross = sum(flow.storage + flow.egress for flow in flows)
+        deferred = sum((flow.storage + flow.egress) * rates[flow.satellite] / 100 for flow in flows)
+        facts += [
+            ("gross_usd_per_hour", f"{gross:.6f}"),
+            ("spendable_usd_per_hour", f"{gross - deferred:.6f}"),
+            ("deferred_usd_per_hour", f"{deferred:.6f}"),
+        ]
+    if memory.held:
+        facts.append(("held_outstanding_usd", f"{sum(each.outstanding for each in memory.held):.6f}"))
+    hosts = {each.id: each.host for each in memory.node.satellites} if memory.node else {}
+    for month in (months_back(now, 0), months_back(now, 1)):
+        known = {each.satellite for each in memory.estimates if each.month == month}
+        known |= {each.satellite for each in memory.paystubs if each.month == month}
+        states = [
+            f"{hosts.get(each, each[:12])} {month_state(memory, each, month, now)}" for each in sorted(known)
+        ]
+        if states:
+            facts.append((f"month_{month}", ", ".join(states)))
+    return tuple(facts)
 
 
 def _put(pairs: tuple[tuple[str, V], ...], key: str, value: V) -> tuple[tuple[str, V], ...]:

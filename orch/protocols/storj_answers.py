@@ -8,8 +8,9 @@ Lists may be JSON null, the zero time means never, and keys that came with later
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, timedelta
 from decimal import Decimal
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from msgspec import field
@@ -40,9 +41,14 @@ CENTS = Decimal(100)
 MICRO = Decimal(1_000_000)
 MOST_SATELLITES = 50
 MOST_CENTS_PER_TB = 1_000_000
+LONGEST_INTERVAL_H = 62 * 24
+CLOCK_DOUBT = timedelta(minutes=2)
+"""A node's clock may be this far from ours: nearer to a month's edge its answer could mean either month."""
+DATE_DOUBT = timedelta(seconds=2)
+"""The same when the node says what its clock shows, in whole seconds."""
 
-_MONTH = re.compile(r"20\d\d-(0[1-9]|1[0-2])")
-_SATELLITE_ID = re.compile(r"[1-9A-HJ-NP-Za-km-z]{20,60}")
+MONTH = re.compile(r"20\d\d-(0[1-9]|1[0-2])")
+SATELLITE_ID = re.compile(r"[1-9A-HJ-NP-Za-km-z]{20,60}")
 
 
 class _Satellite(Value, rename="camel"):
@@ -95,6 +101,7 @@ class _Stored(Value, rename="camel"):
     interval_start: str
     at_rest_total: float
     at_rest_total_bytes: float | None = None
+    interval_in_hours: float | None = None
     calculated: bool = False
 
 
@@ -139,7 +146,7 @@ class _Payout(Value, rename="camel"):
     egress_repair_audit_payout: Decimal
     disk_space: float
     disk_space_payout: Decimal
-    held_rate: float
+    held_rate: Decimal
 
 
 class _Estimate(Value, rename="camel"):
@@ -222,12 +229,28 @@ def read_pricing(reply: Reply, key: str) -> Prices:
 def read_estimate(reply: Reply, key: str) -> Estimate:
     """`GET /api/sno/estimated-payout?id=`: the sums by what was paid for, for `payout` is rounded and net."""
     body = decode(reply, _Estimate, key)
+    told_at = node_time(reply)
+    doubt = CLOCK_DOUBT if told_at is None else DATE_DOUBT
+    taken = timedelta(seconds=within(reply.elapsed_s, f"{key}: time taken", 0, 86_400))
     return Estimate(
         as_of=reply.received_at,
-        asked_at=reply.received_at - timedelta(seconds=within(reply.elapsed_s, f"{key}: time taken", 0, 86_400)),
+        earliest=(told_at or reply.received_at) - taken - doubt,
+        latest=(told_at or reply.received_at) + doubt,
         current=_payout(body.current_month, f"{key}: currentMonth"),
         previous=_payout(body.previous_month, f"{key}: previousMonth"),
     )
+
+
+def node_time(reply: Reply) -> datetime | None:
+    """When the node answered, by its own clock (the header `Date`), or None."""
+    stated = reply.header("Date")
+    if stated is None or reply.header("X-Orch-Emulated") is not None:
+        return None
+    try:
+        moment = parsedate_to_datetime(stated)
+    except ValueError:
+        return None
+    return None if moment.tzinfo is None or not 1970 < moment.year < 2201 else moment.astimezone(UTC)
 
 
 def read_paystubs(reply: Reply, key: str, first: str, last: str) -> tuple[Paystub, ...]:
@@ -237,7 +260,7 @@ def read_paystubs(reply: Reply, key: str, first: str, last: str) -> tuple[Paystu
 
 
 def _satellite(body: _Satellite, key: str) -> Satellite:
-    if _SATELLITE_ID.fullmatch(body.id) is None:
+    if SATELLITE_ID.fullmatch(body.id) is None:
         raise AbsurdError(f"{key}: {body.id[:60]!r} is not a satellite id")
     return Satellite(
         id=body.id,
@@ -283,17 +306,27 @@ def _traffic(rows: list[_Traffic] | None, as_of: datetime, key: str) -> tuple[Tr
 
 
 def _stored(rows: list[_Stored] | None, as_of: datetime, key: str) -> Stored | None:
-    newest: Stored | None = None
+    """The newest reported day; when nothing was reported this month, what the node fills in, marked as such.
+
+    Before v1.162 a report that had not come was a row of 0, and the bytes came with the next one, over a longer
+    interval: a 0 after something is no report, nor is a row over more hours than two months have.
+    """
+    reported: list[Stored] = []
+    projected: list[Stored] = []
     for row in rows or []:
         natural(row.at_rest_total, f"{key}: storageDaily.atRestTotal", 1e21)
-        if row.calculated or row.at_rest_total_bytes is None:
+        if row.at_rest_total_bytes is None:
             continue
         amount = natural(row.at_rest_total_bytes, f"{key}: storageDaily.atRestTotalBytes")
         what = f"{key}: storageDaily.intervalStart"
         day = not_future(instant(row.interval_start, what), as_of, what)
-        if day is not None and (newest is None or day > newest.day):
-            newest = Stored(day=day, amount=amount)
-    return newest
+        hours = row.interval_in_hours
+        if day is None or (hours is not None and not 0 <= hours <= LONGEST_INTERVAL_H):
+            continue
+        found = Stored(day=day, amount=amount, projected=row.calculated)
+        (projected if row.calculated else reported).append(found)
+    believed = [each for each in reported if each.amount > 0] or reported
+    return max(believed or projected, key=lambda each: each.day, default=None)
 
 
 def _prices(cents: tuple[int, int, int, int], key: str) -> Prices:
@@ -302,21 +335,23 @@ def _prices(cents: tuple[int, int, int, int], key: str) -> Prices:
 
 
 def _payout(body: _Payout, what: str) -> Payout:
-    parts = (body.egress_bandwidth_payout, body.egress_repair_audit_payout, body.disk_space_payout)
-    cents = sum((money(part, what) for part in parts), Decimal(0))
+    egress = money(body.egress_bandwidth_payout, what) + money(body.egress_repair_audit_payout, what)
+    storage = money(body.disk_space_payout, what)
     work = (body.egress_bandwidth, body.egress_repair_audit, body.disk_space)
     busy = any(natural(amount, what) > 10e9 for amount in work)
     return Payout(
-        gross=cents / CENTS,
+        storage=storage / CENTS,
+        egress=egress / CENTS,
+        moved=body.egress_bandwidth + body.egress_repair_audit,
         held_rate=within(body.held_rate, f"{what}.heldRate", 0, 100),
-        trusted=cents > 0 or not busy,
+        trusted=storage + egress > 0 or not busy,
     )
 
 
 def _paystub(body: _Paystub, as_of: datetime, key: str, months: tuple[str, str]) -> Paystub:
-    if _MONTH.fullmatch(body.period) is None or not months[0] <= body.period <= months[1]:
+    if MONTH.fullmatch(body.period) is None or not months[0] <= body.period <= months[1]:
         raise AbsurdError(f"{key}: a statement of {body.period[:20]!r}")
-    if _SATELLITE_ID.fullmatch(body.satellite_id) is None:
+    if SATELLITE_ID.fullmatch(body.satellite_id) is None:
         raise AbsurdError(f"{key}: {body.satellite_id[:60]!r} is not a satellite id")
     amounts = (body.paid, body.held, body.disposed, body.distributed)
     paid, held, disposed, distributed = (money(Decimal(each), f"{key}: an amount") / MICRO for each in amounts)

@@ -1,29 +1,28 @@
-"""What a storage node earns per hour and what more disk would bring, from its satellites' own figures.
+"""How a storage node fills, what its satellites say of it month by month, and what more disk would bring.
 
-Storage is paid by the bytes that a satellite says are stored, so its rate is the newest reported amount times
-the price. Egress comes in bursts, so its rate is that of several days, with the spread of whole days as its
-interval. An empty gigabyte earns nothing until it is filled.
+An empty gigabyte earns nothing until it is filled.
 """
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 from itertools import pairwise
-from math import sqrt
 from statistics import fmean
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from orch.model.base import Value
-from orch.model.readings import Outlook, Pace
+from orch.model.readings import Outlook
 from orch.protocols.storj_calendar import day_start
+from orch.protocols.storj_money import overtaken
 from orch.protocols.storj_values import DiskSample, Month
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from orch.protocols.storj_values import Memory, Node, Prices, Stored, Traffic
+    from orch.protocols.storj_pace import Flow
+    from orch.protocols.storj_values import Memory, Node, Prices, Stored
 
 HOURS_PER_MONTH = 720
 BYTES_PER_TB = 1e12
@@ -41,25 +40,18 @@ OWN_GROWTH_H = 6.0
 GROWING_SHARE = 0.2
 """A day on which this share of the ingress stayed had room; on a full disk as much goes as comes."""
 
-T_90 = (6.314, 2.920, 2.353, 2.132, 2.015, 1.943, 1.895)
-"""Two-sided 90 % quantiles of Student's t for 1, 2, ... degrees of freedom."""
+TOLD_FOR = timedelta(hours=24)
 
-
-class Flow(Value):
-    """USD per hour of one satellite, and what it rests on."""
-
-    storage: float
-    egress: float
-    stored: float
-    by_day: tuple[tuple[datetime, float], ...]
-    hours: float
-    as_of: datetime
+FALL = 0.0005
+"""Scores are rounded and drift by less."""
 
 
 def joined_up(old: Month | None, new: Month) -> Month:
     """The newest answer with the traffic of earlier days kept, also over the edge of a month."""
-    if old is None or old.as_of > new.as_of:
+    if old is None:
         return new
+    if old.as_of > new.as_of:
+        return old if overtaken(old.as_of, new.as_of) else new
     fresh = {traffic.day for traffic in new.traffic}
     oldest = day_start(new.as_of - TRAFFIC_KEPT)
     unbroken = old.as_of >= new.covered_from - timedelta(hours=1)
@@ -71,14 +63,26 @@ def joined_up(old: Month | None, new: Month) -> Month:
         stored=_newer(old, new),
         covered_from=min(covered_from, new.covered_from),
         prices=new.prices if new.prices is not None and new.prices.known else old.prices,
+        **_fall(old, new),
     )
+
+
+def _fall(old: Month, new: Month) -> dict[str, Any]:
+    """The last fall of the audit score, until it has risen again or a day has passed."""
+    if 0 < new.audit_score < old.audit_score - FALL:
+        return {"audit_fell_from": old.audit_score, "audit_fell_at": new.as_of}
+    since, before = old.audit_fell_at, old.audit_fell_from
+    if since is None or before is None or new.as_of - since > TOLD_FOR or new.audit_score >= before:
+        return {}
+    return {"audit_fell_from": before, "audit_fell_at": since}
 
 
 def sampled(samples: tuple[DiskSample, ...], node: Node) -> tuple[DiskSample, ...]:
     """The hourly disk samples with the newest answer added when an hour has passed."""
     if samples and node.as_of - samples[-1].taken_at < SAMPLE_EVERY:
         return samples
-    newest = DiskSample(taken_at=node.as_of, used=node.disk.used, free=node.disk.free)
+    unpaid = node.disk.trash + node.disk.reclaimable
+    newest = DiskSample(taken_at=node.as_of, used=node.disk.used, free=node.disk.free, unpaid=unpaid)
     return (*(s for s in samples if s.taken_at >= node.as_of - SAMPLES_KEPT), newest)
 
 
@@ -97,7 +101,7 @@ def unpriced(memory: Memory) -> tuple[str, ...]:
         key
         for key in serving(memory)
         if key in months
-        and _busy(months[key])
+        and busy(months[key])
         and (prices := price_of(memory, key)) is not None
         and not prices.known
     )
@@ -110,32 +114,6 @@ def price_of(memory: Memory, satellite: str) -> Prices | None:
         return own
     month = dict(memory.satellites).get(satellite)
     return month.prices if month is not None and month.prices is not None else own
-
-
-def pace(flows: tuple[Flow, ...]) -> Pace | None:
-    """USD per hour before anything is held back; None until every satellite has told its prices and its use.
-
-    The interval is that of the mean of whole days' egress (90 %, Student's t); with fewer than two whole days
-    egress may be anything from nothing to twice what was seen.
-    """
-    if not flows:
-        return None
-    storage, egress = sum(flow.storage for flow in flows), sum(flow.egress for flow in flows)
-    days: dict[datetime, float] = {}
-    for flow in flows:
-        for day, usd in flow.by_day:
-            days[day] = days.get(day, 0.0) + usd
-    spread = _spread(tuple(usd / 24 for usd in days.values()))
-    reach = egress if spread is None else spread
-    return Pace(
-        unit="USD",
-        low=storage + max(0.0, egress - reach),
-        mean=storage + egress,
-        high=storage + egress + reach,
-        evidence="estimated",
-        window_s=max(flow.hours for flow in flows) * 3600,
-        as_of=min(flow.as_of for flow in flows),
-    )
 
 
 def outlook(memory: Memory, flows: tuple[Flow, ...]) -> Outlook | None:
@@ -164,48 +142,6 @@ def outlook(memory: Memory, flows: tuple[Flow, ...]) -> Outlook | None:
     )
 
 
-def flows_of(memory: Memory) -> tuple[Flow, ...]:
-    """One per paying satellite, or none at all while one of them is still unknown."""
-    months = dict(memory.satellites)
-    flows = []
-    for key in serving(memory):
-        month, prices = months.get(key), price_of(memory, key)
-        if month is None or prices is None or (not prices.known and _busy(month)):
-            return ()
-        flow = _flow(month, prices)
-        if flow is None:
-            return ()
-        flows.append(flow)
-    return tuple(flows)
-
-
-def _flow(month: Month, prices: Prices) -> Flow | None:
-    start = max(month.covered_from, day_start(month.as_of - WINDOW))
-    if month.joined_at is not None:
-        start = max(start, min(month.joined_at, month.as_of))
-    hours = (month.as_of - start).total_seconds() / 3600
-    if hours < SHORTEST_WINDOW_H:
-        return None
-    stored = month.stored.amount if month.stored is not None else 0.0
-    first = day_start(start)
-    by_day = {t.day: _worth(t, prices) for t in month.traffic if t.day >= first}
-    whole = _whole_days(start, month.as_of)
-    return Flow(
-        storage=stored / BYTES_PER_TB * prices.disk / CENTS_PER_USD / HOURS_PER_MONTH,
-        egress=sum(by_day.values()) / hours,
-        stored=stored,
-        by_day=tuple((day, by_day.get(day, 0.0)) for day in whole),
-        hours=hours,
-        as_of=month.as_of,
-    )
-
-
-def _worth(traffic: Traffic, prices: Prices) -> float:
-    """USD of one day's egress; repair goes at the audit price, as in the node's own estimate."""
-    cents = traffic.usage * prices.egress + traffic.repair_audit * prices.audit
-    return cents / BYTES_PER_TB / CENTS_PER_USD
-
-
 def _fill(memory: Memory, node: Node) -> float | None:
     """GB per hour that demand brings while there is room; None when nothing was seen at all.
 
@@ -214,7 +150,7 @@ def _fill(memory: Memory, node: Node) -> float | None:
     speaks: ingress less deletions, over the days on which the disk had room. A disk that was never
     seen with room only takes what deletions free, and that is a lower limit of demand.
     """
-    days = _days(memory.merged)
+    days = known_days(memory.merged)
     measured = memory.grown_per_hour
     if measured is not None:
         most = max((day.ingress / day.hours for day in days), default=measured)
@@ -230,7 +166,7 @@ def _fill(memory: Memory, node: Node) -> float | None:
     return fmean(rates) / BYTES_PER_GB if rates else None
 
 
-class _Day(Value):
+class DayMoved(Value):
     """Bytes of one day and how many of its hours are known."""
 
     ingress: int
@@ -238,7 +174,7 @@ class _Day(Value):
     hours: float
 
 
-def _days(month: Month | None) -> list[_Day]:
+def known_days(month: Month | None) -> list[DayMoved]:
     """The known days, oldest first; the last is today's part of a day."""
     if month is None:
         return []
@@ -248,13 +184,13 @@ def _days(month: Month | None) -> list[_Day]:
     today = day_start(month.as_of)
     known = {traffic.day: traffic for traffic in month.traffic}
     days = []
-    for day in (*_whole_days(start, month.as_of), today):
+    for day in (*whole_days(start, month.as_of), today):
         traffic = known.get(day)
         hours = 24.0 if day < today else (month.as_of - max(start, today)).total_seconds() / 3600
         if hours >= SHORTEST_WINDOW_H:
             ingress = traffic.ingress if traffic else 0
             days.append(
-                _Day(ingress=ingress, net=max(0, ingress - (traffic.deleted if traffic else 0)), hours=hours)
+                DayMoved(ingress=ingress, net=max(0, ingress - (traffic.deleted if traffic else 0)), hours=hours)
             )
     return days
 
@@ -278,27 +214,24 @@ def _bare_price(memory: Memory) -> float | None:
     return fmean(known) / CENTS_PER_USD / HOURS_PER_MONTH / (BYTES_PER_TB / BYTES_PER_GB)
 
 
-def _whole_days(start: datetime, end: datetime) -> tuple[datetime, ...]:
+def whole_days(start: datetime, end: datetime) -> tuple[datetime, ...]:
+    """The UTC days that lie wholly within a time."""
     first = day_start(start)
     if first < start:
         first += timedelta(days=1)
     return tuple(first + timedelta(days=n) for n in range(max(0, (day_start(end) - first).days)))
 
 
-def _spread(rates: tuple[float, ...]) -> float | None:
-    if len(rates) < 2:
-        return None
-    middle, count = fmean(rates), len(rates)
-    deviation = sqrt(sum((rate - middle) ** 2 for rate in rates) / (count - 1))
-    return T_90[min(count - 1, len(T_90)) - 1] * deviation / sqrt(count)
-
-
 def _newer(old: Month, new: Month) -> Stored | None:
-    if new.stored is None or (old.stored is not None and old.stored.day > new.stored.day):
-        return old.stored
-    return new.stored
+    """The newer report; a guess of the node only where there never was one."""
+    if new.stored is None or old.stored is None:
+        return new.stored or old.stored
+    if new.stored.projected != old.stored.projected:
+        return old.stored if new.stored.projected else new.stored
+    return old.stored if old.stored.day > new.stored.day else new.stored
 
 
-def _busy(month: Month) -> bool:
+def busy(month: Month) -> bool:
+    """Whether anything is stored or read for a satellite."""
     stored = month.stored is not None and month.stored.amount > 0
     return stored or any(t.usage or t.repair_audit for t in month.traffic)

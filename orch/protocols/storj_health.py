@@ -27,6 +27,7 @@ RESTARTS = 4
 AUDIT_LOW, SUSPENSION_LOW, ONLINE_LOW, ONLINE_SERIOUS = 0.98, 0.8, 0.9, 0.7
 FULL_BYTES = 50_000_000_000
 FAILURES_TO_TELL = 3
+CLOCKS_DIFFER_S = 300.0
 
 _DOWN = frozenset({"refused", "timeout", "unreachable"})
 
@@ -99,7 +100,7 @@ def _satellites(memory: Memory) -> Iterator[Finding]:
                 "storj_disqualified",
                 "page",
                 f"{satellite.host} disqualified the node on {satellite.disqualified_at:%Y-%m-%d}; "
-                f"its running month and what it held back are lost",
+                f"its running month and what it held back{_at_stake(memory, satellite.id)} are lost",
                 "This is final for that satellite. Check the disk and its logs before the others follow.",
             )
             continue
@@ -114,6 +115,12 @@ def _satellites(memory: Memory) -> Iterator[Finding]:
             yield from _scores(satellite, months[satellite.id])
 
 
+def _at_stake(memory: Memory, satellite: str) -> str:
+    """What a satellite still holds back, in words; nothing when that is unknown or nothing."""
+    outstanding = next((each.outstanding for each in memory.held if each.satellite == satellite), None)
+    return f" ({outstanding:.2f} USD)" if outstanding else ""
+
+
 def _scores(satellite: Satellite, month: Month) -> Iterator[Finding]:
     """Scores of 0 are those of a node that the satellite has not judged yet."""
     if 0 < month.audit_score < AUDIT_LOW:
@@ -122,6 +129,14 @@ def _scores(satellite: Satellite, month: Month) -> Iterator[Finding]:
             "page",
             f"the audit score on {satellite.host} is {month.audit_score:.3f}; below 0.96 the node is disqualified",
             "Data is missing or cannot be read in time: check the disk, its file system and its mount now.",
+        )
+    elif month.audit_fell_from is not None and month.audit_score > 0:
+        yield _finding(
+            "storj_audit_falling",
+            "page",
+            f"the audit score on {satellite.host} fell from {month.audit_fell_from:.4f} "
+            f"to {month.audit_score:.4f}; below 0.96 the node is disqualified",
+            "Data is missing or cannot be read in time: look for errors in the node's log and on the disk.",
         )
     if 0 < month.suspension_score < SUSPENSION_LOW:
         yield _finding(
@@ -175,7 +190,30 @@ def _node(memory: Memory, now: datetime) -> Iterator[Finding]:
             f"QUIC is misconfigured for {_span(now - bad_since)}",
             "Forward the port for UDP as well; TCP works meanwhile.",
         )
+    if abs(memory.clock_ahead_s) > CLOCKS_DIFFER_S:
+        ahead = "ahead of" if memory.clock_ahead_s > 0 else "behind"
+        yield _finding(
+            "storj_clock",
+            "warning",
+            f"the node's clock is {_span(timedelta(seconds=abs(memory.clock_ahead_s)))} {ahead} this one",
+            "Set the clock by NTP, here or there: a node that is 30 min off does not start. "
+            "Its money is booked by its own months meanwhile.",
+        )
+    yield from _notices(memory)
     yield from _disk(node)
+
+
+def _notices(memory: Memory) -> Iterator[Finding]:
+    """What the node tells its operator by itself, but for reminders of new versions."""
+    grave = [notice for notice in memory.notices if notice.kind > 0]
+    if grave:
+        more = f", and {len(grave) - 1} more" if len(grave) > 1 else ""
+        yield _finding(
+            "storj_notified",
+            "warning",
+            f"the node has an unread notification: {grave[0].title}{more}",
+            "Read it on the node's own page and mark it read there; it stays until then.",
+        )
 
 
 def _disk(node: Node) -> Iterator[Finding]:
@@ -217,9 +255,19 @@ def _figures(memory: Memory, now: datetime) -> Iterator[Finding]:
             f"so its estimate of 0 is not believed",
             "It asks for prices only when it starts: restart it once the satellite can be reached.",
         )
+    for estimate in memory.estimates:
+        host = hosts.get(estimate.satellite, estimate.satellite[:12])
+        if estimate.kept > 0:
+            yield _finding(
+                "storj_count_lost",
+                "info",
+                f"the node's own count of {estimate.month} for {host} "
+                f"fell; {estimate.kept:.4f} USD of traffic that it had counted are kept",
+                "Nothing to do: the satellite's statement decides. A node loses its newest counts in a crash.",
+            )
     for key in paying:
         stored = months[key].stored if key in months else None
-        if stored is not None and now - stored.day > REPORT_OLD_AFTER:
+        if stored is not None and not stored.projected and now - stored.day > REPORT_OLD_AFTER:
             yield _finding(
                 "storj_report_old",
                 "warning",

@@ -69,10 +69,11 @@ class Traffic(Value):
 
 
 class Stored(Value):
-    """Bytes a satellite says it had at rest on its newest reported day."""
+    """Bytes at rest on the newest known day: reported by the satellite, or (`projected`) the node's guess."""
 
     day: datetime
     amount: float
+    projected: bool = False
 
 
 class Prices(Value):
@@ -93,7 +94,7 @@ class Month(Value):
     """`/api/sno/satellites` or `/api/sno/satellite/{id}`. Scores 0..1; 0 is not yet known.
 
     An answer holds the present UTC month; `traffic` goes on over the month's edge, without a gap since
-    `covered_from`.
+    `covered_from`. `audit_fell_from` is the score before its last fall, at `audit_fell_at`.
     """
 
     as_of: datetime
@@ -105,21 +106,29 @@ class Month(Value):
     audit_score: float = 0.0
     suspension_score: float = 0.0
     online_score: float = 0.0
+    audit_fell_from: float | None = None
+    audit_fell_at: datetime | None = None
 
 
 class Payout(Value):
-    """One month of an estimate for one satellite, USD before anything is held back."""
+    """One month of an estimate for one satellite, USD before anything is held back; `moved` in bytes of egress."""
 
-    gross: Decimal
-    held_rate: float
+    storage: Decimal
+    egress: Decimal
+    moved: int
+    held_rate: Decimal
     trusted: bool
 
 
 class Estimate(Value):
-    """`/api/sno/estimated-payout?id=`."""
+    """`/api/sno/estimated-payout?id=`.
+
+    `as_of` is by our clock; the moment it was worked out for lies between `earliest` and `latest` by the node's.
+    """
 
     as_of: datetime
-    asked_at: datetime
+    earliest: datetime
+    latest: datetime
     current: Payout
     previous: Payout
 
@@ -141,21 +150,63 @@ class Paystub(Value):
         return self.paid + self.held - self.disposed
 
 
-class MonthMoney(Value):
-    """The estimate of one satellite's month. `as_of` is the last answer that spoke of it."""
+class Receipt(Value):
+    """How one satellite's month was paid out: a reference as `eth:0x...`."""
 
     satellite: str
     month: str
-    gross: Decimal
+    reference: str
+
+
+class Held(Value):
+    """What one satellite has held back and returned since the node joined it, USD."""
+
+    satellite: str
+    held: Decimal
+    returned: Decimal
+
+    @property
+    def outstanding(self) -> Decimal:
+        """What it still keeps."""
+        return max(Decimal(0), self.held - self.returned)
+
+
+class Notice(Value):
+    """One unread notification. `kind`: 0 of its own, 1 audit failure, 2 disqualification, 3 suspension."""
+
+    kind: int
+    title: str
+    created_at: datetime | None
+
+
+class MonthMoney(Value):
+    """The estimate of one satellite's month. `as_of` is the last answer that spoke of it.
+
+    `kept` is egress that the node once counted and has since forgotten.
+    """
+
+    satellite: str
+    month: str
+    storage: Decimal
+    egress: Decimal
+    moved: int
+    held_rate: Decimal
     as_of: datetime
+    kept: Decimal = Decimal(0)
+
+    @property
+    def gross(self) -> Decimal:
+        """Before anything is held back."""
+        return self.storage + self.egress + self.kept
 
 
 class DiskSample(Value):
-    """Bytes on the disk at a time, hourly."""
+    """Bytes on the disk at a time, hourly; `unpaid` of them are trash and garbage."""
 
     taken_at: datetime
     used: int
     free: int
+    unpaid: int = 0
 
 
 class Trouble(Value):
@@ -170,7 +221,8 @@ class Trouble(Value):
 class Memory(Value):
     """Everything a node has said that still matters. Pairs are keyed by satellite id.
 
-    `grown_per_hour`: the bytes that the samples of the disk say it grew by, while it had room.
+    `grown_per_hour`: the bytes that the samples of the disk say it grew by, while it had room. `receipts_read`
+    are the months whose payments were asked for. `clock_ahead_s`: the node's clock less ours.
     """
 
     options: StorjOptions
@@ -180,10 +232,14 @@ class Memory(Value):
     merged: Month | None = None
     satellites: tuple[tuple[str, Month], ...] = ()
     prices: tuple[tuple[str, Prices], ...] = ()
-    held_rates: tuple[tuple[str, float], ...] = ()
     gone: tuple[tuple[str, datetime], ...] = ()
     estimates: tuple[MonthMoney, ...] = ()
     paystubs: tuple[Paystub, ...] = ()
+    receipts: tuple[Receipt, ...] = ()
+    receipts_read: tuple[str, ...] = ()
+    held: tuple[Held, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    clock_ahead_s: float = 0.0
     untrusted: tuple[str, ...] = ()
     disk_samples: tuple[DiskSample, ...] = ()
     grown_per_hour: float | None = None

@@ -92,6 +92,8 @@ def test_what_is_asked_grows_with_what_is_known(empty, after):
         "history/2024-11/2026-10",
         "paystubs/2026-10",
         "paystubs/2026-09",
+        "held",
+        "notifications",
     ]
     asked = {e.key: e for e in PROTOCOL.endpoints(after("disqualified_sno"), NOW)}
     assert asked["sno"].request.url == "http://node:14002/api/sno/"
@@ -334,12 +336,14 @@ def test_a_disqualification_takes_the_running_month(after):
     assert lost.as_of == NOW + timedelta(minutes=1)
 
 
-def test_pace_is_reported_bytes_times_price_plus_egress_of_whole_days(after):
+def test_pace_is_reported_bytes_and_what_came_since_times_price_plus_egress(after):
     pace = reading(after(*HEALTHY)).pace
-    storage = 3.5 * 1.49 / 720
+    came = 1.5 * (10.3 / 2 + 5.15) / 1000
+    storage = (3.5 + 0.5 * came) * 1.49 / 720
     egress = 1.5 * (5.9 + 6.3 + 5.5 + 7.0 + 6.1 + 5.8 + 6.4 + 3 + 7 * 2.614 + 1.307) / 1000 * 2.0 / (7 * 24 + 12)
     assert pace.mean == pytest.approx(storage + egress, rel=1e-6)
     assert storage < pace.low < pace.mean < pace.high < storage + 2 * egress
+    assert pace.high - pace.mean > pace.mean - pace.low  # prices are cut to whole cents
     assert (pace.unit, pace.evidence, pace.window_s, pace.as_of) == ("USD", "estimated", 7.5 * 86400, NOW)
 
 
