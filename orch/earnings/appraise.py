@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from orch.earnings.costs import RunningCosts, node_cost
-from orch.earnings.rates import Interval, from_pace, mean_income, smooth, to_rate
+from orch.earnings.rates import Interval, from_pace, mean_income, price_doubt, smooth, to_rate
 from orch.earnings.worth import learn_worth, scale_to_new_dial
 from orch.model.base import Value
 from orch.model.fleet import Worth
@@ -39,12 +39,17 @@ class Regime(Value):
 
 
 class Appraisal(Value):
-    """What is known of a node's money at one time."""
+    """What is known of a node's money at one time.
+
+    `interval` is the smoothed rate in native `unit`s, before any price.
+    """
 
     appraised_at: datetime
     rate: Rate | None = None
     worth: Worth | None = None
     regime: Regime | None = None
+    interval: Interval | None = None
+    unit: str = "USD"
 
 
 def appraise(
@@ -69,13 +74,13 @@ def appraise(
     usd = _usd(unit, prices)
     if interval is None or usd is None:
         return Appraisal(regime=regime, appraised_at=now)
+    if before is not None and before.regime == regime and before.unit == unit:
+        interval = smooth(before.interval, interval, (now - before.appraised_at).total_seconds())
     cost = node_cost(costs, reading.used.cpu_cores)
-    rate = to_rate(interval, usd, evidence, cost, now)
-    if before is not None and before.rate is not None and before.regime == regime:
-        rate = smooth(before.rate, rate, (now - before.appraised_at).total_seconds())
+    rate = to_rate(interval, usd, evidence, cost, now, _price_doubt(unit, prices))
     native = reading.outlooks[0].unit if reading.outlooks else unit
     worth = learn_worth(reading.outlooks, rate, reading.allocation, _usd(native, prices), horizon_h)
-    return Appraisal(rate=rate, worth=worth, regime=regime, appraised_at=now)
+    return Appraisal(rate=rate, worth=worth, regime=regime, interval=interval, unit=unit, appraised_at=now)
 
 
 def older(rate: Rate | None, by_s: float) -> Rate | None:
@@ -88,6 +93,11 @@ def _usd(unit: str, prices: Mapping[str, PriceNow]) -> float | None:
         return 1.0
     known = prices.get(unit)
     return None if known is None or known.price is None else float(known.price.usd)
+
+
+def _price_doubt(unit: str, prices: Mapping[str, PriceNow]) -> float:
+    known = prices.get(unit)
+    return 0.0 if unit == "USD" or known is None else price_doubt(known.age_s or 0.0)
 
 
 def _regime(
@@ -140,7 +150,8 @@ def _observed(
     if reading.paced:
         return None, "estimated"
     if regime is None or regime.since is None:
-        return mean_income(income, reading.window_s), _evidence(reading)
+        in_steps = any(each.form in {"floor", "on_off"} for each in reading.outlooks)
+        return mean_income(income, reading.window_s, in_steps=in_steps), _evidence(reading)
     window = max(reading.window_s, 24 * 3600.0)
     if income.until is not None and income.until - regime.since >= timedelta(seconds=window):
         since = mean_income(income, reading.window_s, regime.since)

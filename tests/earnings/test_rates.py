@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orch.earnings.accounts import Income
-from orch.earnings.rates import Interval, add_rates, mean_income, smooth, to_rate
+from orch.earnings.rates import Interval, add_rates, mean_income, price_doubt, smooth, to_rate
 from orch.earnings.worth import learn_worth, mean_demand, scale_to_new_dial, use_of
 from orch.model.money import Rate
 from orch.model.readings import Outlook
@@ -39,7 +40,8 @@ def rate(mean: float = 1.0, low: float | None = None, high: float | None = None,
 def test_steady_income_is_known_exactly():
     found = mean_income(income([2.0] * 60), DAY_S)
     assert found is not None
-    assert (found.low, found.mean, found.high) == pytest.approx((2.0, 2.0, 2.0))
+    assert found.mean == pytest.approx(2.0)
+    assert found.high - found.low == pytest.approx(2 * 2.0 * 300 / (60 * 3600))  # a reading's worth at the edges
 
 
 def test_history_shorter_than_the_window_is_unknown_not_zero():
@@ -60,18 +62,69 @@ def test_what_came_before_a_change_can_be_left_out():
     assert found.mean == pytest.approx(5.0)
 
 
-def test_the_interval_covers_the_truth_of_bursty_work():
+def bursty(chance: random.Random, hours: int, gap: float = 2.0) -> list[float]:
+    out: list[float] = []
+    while len(out) < hours:
+        out += [0.0] * int(chance.expovariate(1 / gap) + 0.5)
+        out += [chance.choice([1.0, 2.0, 3.0])] * chance.randint(1, 4)
+    return out[:hours]
+
+
+@pytest.mark.parametrize("days", [1, 2, 3, 5, 7])
+def test_the_interval_covers_the_truth_of_bursty_work(days):
     chance = random.Random(7)
     covered = 0
-    for _ in range(400):
-        hours: list[float] = []
-        while len(hours) < 168:
-            hours += [0.0] * int(chance.expovariate(1 / 2.0) + 0.5)
-            hours += [chance.choice([1.0, 2.0, 3.0])] * chance.randint(1, 4)
-        found = mean_income(income(hours[:168]), DAY_S)
+    for _ in range(300):
+        found = mean_income(income(bursty(chance, days * 24)), DAY_S)
         assert found is not None
         covered += found.low <= 2.0 * 2.5 / (2.5 + 2.02) <= found.high
-    assert 0.84 <= covered / 400 <= 0.97
+    assert 0.84 <= covered / 300 <= 0.98
+
+
+def test_the_interval_covers_the_truth_of_work_whose_demand_drifts():
+    chance = random.Random(8)
+    covered, trials = 0, 150
+    for _ in range(trials):
+        level, hours = 1.0, []
+        for _ in range(28):
+            level *= math.exp(chance.gauss(0.0, 0.1))
+            hours += [level * hour for hour in bursty(chance, 24)]
+        found = mean_income(income(hours), DAY_S)
+        assert found is not None
+        covered += found.low <= level * 2.0 * 2.5 / (2.5 + 2.02) <= found.high
+    assert 0.85 <= covered / trials <= 0.97
+
+
+class TestIncomeInSteps:
+    """What a stake's share brings is level until a sponsorship runs dry."""
+
+    def test_only_hours_since_the_last_step_speak_of_now(self):
+        found = mean_income(income([0.9] * 30 + [0.6] * 10), 6 * 3600.0, in_steps=True)
+        assert found is not None
+        assert found.mean == pytest.approx(0.6)
+        assert (found.high - found.low) / found.mean < 0.06
+        assert found.window_s == 10 * 3600.0
+
+    @pytest.mark.parametrize("since", [3, 4, 5, 6])
+    def test_a_window_that_holds_a_step_reaches_to_its_newest_half(self, since):
+        found = mean_income(income([0.9] * 30 + [0.6] * since), 6 * 3600.0, in_steps=True)
+        assert found is not None
+        assert found.low <= 0.6 <= found.high
+        assert found.window_s >= 6 * 3600.0
+
+    @given(st.lists(st.floats(0.0, 10.0), min_size=6, max_size=60))
+    def test_any_history_gives_an_interval_around_its_mean(self, hours):
+        found = mean_income(income(hours), 6 * 3600.0, in_steps=True)
+        assert found is not None
+        assert 0.0 <= found.low <= found.mean <= found.high
+
+
+@given(st.lists(st.floats(0.0, 1e6), min_size=4, max_size=10))
+def test_any_history_of_days_gives_an_interval_around_its_level(days):
+    found = mean_income(income([each for each in days for _ in range(24)]), DAY_S)
+    assert found is not None
+    assert 0.0 <= found.low <= found.mean <= found.high
+    assert found.mean <= max(days) * (1 + 1e-9) + 1e-12
 
 
 def test_costs_come_off_the_mean_only():
@@ -81,10 +134,23 @@ def test_costs_come_off_the_mean_only():
 
 
 def test_smoothing_moves_by_the_time_that_passed():
-    after_an_hour = smooth(rate(1.0), rate(2.0), 3600.0)
+    def native(mean: float) -> Interval:
+        return Interval(low=mean, mean=mean, high=mean, window_s=DAY_S, known_until=T0)
+
+    after_an_hour = smooth(native(1.0), native(2.0), 3600.0)
     assert after_an_hour.mean == pytest.approx(2.0 - 0.36788, abs=1e-4)
-    assert smooth(None, rate(2.0), 1.0).mean == 2.0
-    assert smooth(rate(1.0), rate(2.0), 10 * 3600.0).mean == 2.0
+    assert smooth(None, native(2.0), 1.0).mean == 2.0
+    assert smooth(native(1.0), native(2.0), 10 * 3600.0).mean == 2.0
+
+
+def test_the_doubt_of_a_price_grows_with_the_root_of_its_age():
+    assert price_doubt(0.0) == 0.0
+    assert price_doubt(4 * 3600.0) == pytest.approx(2 * price_doubt(3600.0))
+    known = Interval(low=0.9, mean=1.0, high=1.1, window_s=DAY_S, known_until=T0)
+    sure, unsure = (to_rate(known, 0.5, "accrued", None, T0, doubt) for doubt in (0.0, 0.1))
+    assert (sure.low, sure.high) == pytest.approx((0.45, 0.55))
+    assert unsure.high - unsure.mean == pytest.approx(0.5 * math.hypot(0.1, 0.1))
+    assert unsure.mean == sure.mean
 
 
 def test_sums_add_in_quadrature_and_keep_the_worst_evidence():
