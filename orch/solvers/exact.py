@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from orch.model.problems import Answer, Budget, Problem
     from orch.solvers.prices import Quote
 
-STEPS = 40
+STEPS = 4
+"""Steps towards the lowest bound, and as many more as half the nodes."""
 SETS_OF_PRICES = 6
 SHARE_BEFORE_HANDING_OVER = 0.3
 """The share of the budget after which an unfinished proof is left to the mixed-integer solver."""
@@ -53,7 +54,7 @@ def solve(problem: Problem, budget: Budget, seed: int) -> Answer:
     if not menu.possible:
         return nothing("infeasible", "exact", why_infeasible(problem), seconds=spent(), seed=seed)
     market = Market(menu, lambda: spent() > SHARE_BEFORE_HANDING_OVER * budget.seconds)
-    quotes = market.settle(STEPS)
+    quotes = market.settle(STEPS + len(problem.nodes) // 2)
     slack = 0.1 * EXACT * money_scale(problem)
     proof = prove(market, _few(quotes), slack)
     bound = min(proof.bound, quotes[0].bound)

@@ -20,7 +20,8 @@ TIE = 2e-8
 class Layout:
     """Where the parts of a problem are in the model.
 
-    `moves` has the growth and shrinkage columns by node and resource, in shares of the resource's scale. `money`
+    `moves` has the growth and shrinkage columns by node and resource, in shares of the resource's scale, `levels`
+    the columns of activities by node, with what each earns in USD per hour when it is 1. `money`
     is the USD of one unit of the model's objective, `constant_usd` what is earned whatever is decided.
     """
 
@@ -33,6 +34,7 @@ class Layout:
         self.moves: dict[tuple[str, ResourceName], tuple[int, int]] = {}
         self.on: dict[str, int] = {}
         self.changed: dict[str, int] = {}
+        self.levels: dict[str, list[tuple[int, float]]] = {}
         self.capacity_rows: dict[ResourceName, int] = {}
         self.tie_usd = 0.0
 
@@ -145,6 +147,7 @@ def _add_levels(layout: Layout, node: ProblemNode, ranges: tuple[Span, ...]) -> 
         if width <= 0.0 or activity.usd_per_hour <= 0.0:
             continue
         column = model.column(0.0, 1.0, gain=problem.horizon_h * activity.usd_per_hour * width)
+        layout.levels.setdefault(node.name, []).append((column, activity.usd_per_hour * width))
         if on is not None:
             model.row(-math.inf, 0.0, [(column, 1.0), (on, -1.0)])
         for name, amount in activity.takes.known():

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 Kind: TypeAlias = Literal["off", "keep", "free"]
 MOST_LEVELS = 48
 """A node with more combinations of whole steps than this is not put on a menu."""
+SHARES = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
+"""Of what a node may be given: its options beside the free one, where a plug-in judges."""
 
 
 class Path(NamedTuple):
@@ -169,36 +171,40 @@ class Menu:
             worth[one, other] = worth.get((one, other), 0.0) + horizon * pair.usd_per_hour
         self.pairs = [(one, other, usd) for (one, other), usd in worth.items() if usd]
 
-    def worth(self, prices: Floats) -> Floats:
+    def margins(self, prices: Floats) -> Floats:
+        """By stretch, what it adds when every row's unit costs its price."""
+        margin: Floats = self.gain - self.take @ prices
+        if len(self.hold_of):
+            own = prices[: len(self.capacities)]
+            margin -= (self.stock * np.maximum(self.unit - own, 0.0)).sum(axis=1)
+        return margin
+
+    def worth(self, prices: Floats, margins: Floats | None = None) -> Floats:
         """By option, the most it is worth when every row's unit costs its price: an exact conjugate.
 
         `prices` are USD over the horizon for the whole of a row's limit of 1, not negative.
         """
         found: Floats = self.constant - self.uses @ prices
-        own = prices[: len(self.capacities)]
         if len(self.hold_of):
+            own = prices[: len(self.capacities)]
             saved = np.maximum(self.hold_unit - own[self.hold_row], 0.0) * self.hold_amount
-            found += np.bincount(self.hold_of, saved, len(self.options))
+            found += np.bincount(self.hold_of, saved, len(found))
         if len(self.gain):
-            margin = self.gain - self.take @ prices
-            if len(self.hold_of):
-                margin -= (self.stock * np.maximum(self.unit - own, 0.0)).sum(axis=1)
-            found += np.bincount(self.option_of, np.maximum(margin, 0.0), len(self.options))
+            margins = self.margins(prices) if margins is None else margins
+            found += np.bincount(self.option_of, np.maximum(margins, 0.0), len(found))
         return found
 
-    def load(self, prices: Floats, chosen: Ints) -> Floats:
+    def load(self, prices: Floats, margins: Floats, chosen: Ints) -> Floats:
         """What the chosen options take of every row when each grows as far as it pays at these prices."""
         taken: Floats = self.uses[chosen].sum(axis=0)
-        own = prices[: len(self.capacities)]
-        picked = np.zeros(len(self.options), dtype=bool)
+        picked = np.zeros(len(self.constant), dtype=bool)
         picked[chosen] = True
         if len(self.gain):
-            margin = self.gain - self.take @ prices
-            if len(self.hold_of):
-                margin -= (self.stock * np.maximum(self.unit - own, 0.0)).sum(axis=1)
-            taken = taken + self.take[(margin > 0.0) & picked[self.option_of]].sum(axis=0)
-        for index in np.flatnonzero((self.hold_unit > own[self.hold_row]) & picked[self.hold_of]):
-            taken[self.hold_row[index]] += self.hold_amount[index]
+            taken += ((margins > 0.0) & picked[self.option_of]) @ self.take
+        if len(self.hold_of):
+            kept = (self.hold_unit > prices[self.hold_row]) & picked[self.hold_of]
+            rows = self.hold_row[kept]
+            taken[: len(self.capacities)] += np.bincount(rows, self.hold_amount[kept], len(self.capacities))
         return taken
 
 
@@ -215,12 +221,27 @@ def options_of(problem: Problem, index: int, node: ProblemNode) -> Iterator[Opti
     if can_stop(problem, node) and not resting:
         moved = math.fsum(span.unit_usd * span.present for span in ranges)
         yield Option(index, "off", False, True, -node.change_usd - moved, dict.fromkeys(present, 0.0), (), (), ())
+    if problem.objective is not None:
+        yield from _graded(problem, index, node, ranges)
     stepped = [span for span in ranges if span.step is not None and not span.fixed]
     levels = [_levels(span, problem) for span in stepped]
     if math.prod(len(each) for each in levels) > MOST_LEVELS:
         raise NoMenuError(f"{node.name} has too many combinations of steps")
     for amounts in itertools.product(*levels):
         chosen = {span.resource: amount for span, amount in zip(stepped, amounts, strict=True)}
+        option = _running(problem, index, node, ranges, chosen)
+        if option is not None:
+            yield option
+
+
+def _graded(problem: Problem, index: int, node: ProblemNode, ranges: Sequence[Span]) -> Iterator[Option]:
+    """Fixed shares of what a node may be given, for an objective whose slopes nobody knows."""
+    for share in SHARES:
+        chosen: dict[ResourceName, float] = {}
+        for span in ranges:
+            most = min(span.most, max(problem.capacity.or_zero(span.resource), 0.0))
+            amount = span.least + share * max(most - span.least, 0.0)
+            chosen[span.resource] = span.at_or_below(amount) if amount > span.least else amount
         option = _running(problem, index, node, ranges, chosen)
         if option is not None:
             yield option

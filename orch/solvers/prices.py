@@ -1,11 +1,12 @@
 """Prices of the rows of a menu: an upper bound of its worth, and the choice that they suggest.
 
-At any prices, every node taking the option that is then worth most gives an upper bound (Lagrange); the lowest such
-bound is that of the problem with every node's options replaced by their hull. It is approached by subgradient steps
-whose length follows from the best choice known (Polyak 1969), restarted from the prices that prove good choices.
+At any prices, every node taking the option that is then worth most gives an upper bound (Lagrange); the lowest
+such bound is that of the problem with every node's options replaced by their hull. It is approached by subgradient
+steps whose length follows from the best choice known (Polyak 1969), restarted from the prices that prove good
+choices.
 
-What two nodes earn together is shared out between them for the bound: for a pair that helps, each gets a part of it
-whether the other runs or not; of a pair that hinders, both pay a part and get it back once.
+What two nodes earn together is shared out between them for the bound: for a pair that helps, each gets a part of
+it whether the other runs or not; of a pair that hinders, both pay a part and get it back once.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ class Quote(NamedTuple):
 
     prices: Floats
     parts: Floats
+    margins: Floats
     worth: Floats
     best: Ints
     bound: float
@@ -61,24 +63,26 @@ class Market:
         self.other = np.array([other for _, other, _ in menu.pairs], dtype=np.int64)
         self.usd: Floats = np.array([usd for _, _, usd in menu.pairs])
         self.helps = self.usd > 0.0
+        self.ends = np.concatenate([self.first, self.other])
 
     def quote(self, prices: Floats, parts: Floats) -> Quote:
         """The bound at these prices and parts."""
         menu = self.menu
-        worth = menu.worth(prices)
+        margins = menu.margins(prices)
+        worth = menu.worth(prices, margins)
         bound = float(prices @ menu.limit)
         if len(self.usd):
-            share = np.zeros(len(menu.of_node))
-            np.add.at(share, self.first, np.where(self.helps, parts, parts) * self.usd)
-            np.add.at(share, self.other, np.where(self.helps, 1.0 - parts, parts) * self.usd)
-            worth = worth + menu.runs * share[menu.node_of]
+            other = np.where(self.helps, 1.0 - parts, parts)
+            weights = np.concatenate([parts * self.usd, other * self.usd])
+            share = np.bincount(self.ends, weights, len(menu.of_node))
+            worth += menu.runs * share[menu.node_of]
             bound -= float((parts * self.usd)[~self.helps].sum())
         top = np.maximum.reduceat(worth, menu.first)
         bound += float(top.sum())
-        hit = np.flatnonzero(worth >= top[menu.node_of])
-        nodes = menu.node_of[hit]
-        best = hit[np.concatenate([[True], nodes[1:] != nodes[:-1]])]
-        return Quote(prices, parts, worth, best, bound)
+        hit = (worth >= top[menu.node_of]).nonzero()[0]
+        if len(hit) > len(top):
+            hit = hit[np.unique(menu.node_of[hit], return_index=True)[1]]
+        return Quote(prices, parts, margins, worth, hit, bound)
 
     def value(self, places: Sequence[int], near: Floats | None = None) -> Chosen | None:
         """What a choice is worth, remembered; the best so far is kept."""
@@ -97,7 +101,7 @@ class Market:
         nothing = np.zeros(len(menu.limit))
         parts = np.full(len(self.usd), 0.5)
         free = self.quote(nothing, parts)
-        over = menu.load(nothing, free.best) / np.maximum(menu.limit, 1e-9)
+        over = menu.load(nothing, free.margins, free.best) / np.maximum(menu.limit, 1e-9)
         prices = np.where(over > 1.0, 0.5 * max(free.bound, 0.0) / max(len(menu.limit), 1), 0.0)
         return self.quote(prices / np.maximum(menu.limit, 1.0), parts)
 
@@ -117,7 +121,7 @@ class Market:
             floor = self.best.chosen.usd if self.best is not None else 0.8 * low.bound
             if low.bound - floor <= 1e-9 * max(abs(floor), 1e-9) or self.ended():
                 break
-            slope = menu.limit - menu.load(quote.prices, quote.best)
+            slope = menu.limit - menu.load(quote.prices, quote.margins, quote.best)
             slope = np.where((quote.prices <= 0.0) & (slope > 0.0), 0.0, slope)
             turn = self._turn(quote)
             direction_prices = slope + 0.3 * direction_prices
@@ -155,7 +159,7 @@ class Market:
         chosen = self.value(places, quote.prices)
         return None if chosen is None else self.quote(chosen.prices, quote.parts)
 
-    def repaired(self, worth: Floats, places: Ints) -> Ints | None:
+    def repaired(self, worth: Floats, places: Ints) -> list[int] | None:
         """A choice near the suggested one whose bare needs fit; None when none was found."""
         menu, found = self.menu, places.copy()
         room = menu.limit * (1.0 + ROOM) + ROOM
@@ -163,13 +167,12 @@ class Market:
         for _ in range(4 * len(found) + 8):
             over = used - room
             if (over <= 0.0).all():
-                return found
+                return [int(each) for each in found]
             current = found[menu.node_of]
             change = menu.uses - menu.uses[current]
             relief = np.minimum(np.maximum(over, 0.0), -change)[:, over > 0.0].sum(axis=1)
             loss = np.maximum(worth[current] - worth, 0.0)
-            with np.errstate(divide="ignore", invalid="ignore"):
-                cost = np.where(relief > 1e-12, (loss + 1e-12) / relief, np.inf)
+            cost = np.where(relief > 1e-12, (loss + 1e-12) / np.maximum(relief, 1e-12), np.inf)
             pick = int(np.argmin(cost))
             if not np.isfinite(cost[pick]):
                 return None

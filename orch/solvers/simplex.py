@@ -1,4 +1,4 @@
-"""A bounded simplex for packing: maximise `gain @ y` with `rows @ y <= limit`, `0 <= y <= upper`, limits not negative.
+"""A bounded simplex for packing: maximise `gain @ y`, `rows @ y <= limit`, `0 <= y <= upper`, limits not negative.
 
 Nothing is a start that satisfies all, so there is no first phase. Full tableau, upper bounds by reflection
 (Dantzig's upper bounding), the steepest column first and Bland's rule when that goes round in circles.
@@ -92,9 +92,8 @@ def _turn(
 ) -> None:
     """Let one column in: to its own bound, or until a basic one meets one of its bounds."""
     column = table[:, enter]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        falls = np.where(column > SMALL, left / column, np.inf)
-        rises = np.where(column < -SMALL, (bounds[basis] - left) / -column, np.inf)
+    falls = np.where(column > SMALL, left / np.maximum(column, SMALL), np.inf)
+    rises = np.where(column < -SMALL, (bounds[basis] - left) / np.maximum(-column, SMALL), np.inf)
     low = int(np.argmin(falls)) if len(falls) else -1
     high = int(np.argmin(rises)) if len(rises) else -1
     fall = falls[low] if low >= 0 else np.inf

@@ -55,9 +55,40 @@ class Span(Value):
         return self.present if down < self.present <= amount else down
 
 
+class _Facts:
+    """What every part of a solver asks of one problem again and again."""
+
+    __slots__ = ("of", "problem", "scales")
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.scales = _scales(problem)
+        self.of: dict[int, tuple[ProblemNode, tuple[Span, ...]]] = {}
+
+
+_recent: tuple[_Facts, ...] = ()
+
+
+def _facts(problem: Problem) -> _Facts:
+    """Remembered for the last few problems, by identity: they are immutable, and held here."""
+    global _recent  # noqa: PLW0603 - a memory of pure results, swapped whole
+    for facts in _recent:
+        if facts.problem is problem:
+            return facts
+    facts = _Facts(problem)
+    _recent = (facts, *_recent[:3])
+    return facts
+
+
 def spans(problem: Problem, node: ProblemNode) -> tuple[Span, ...]:
     """One span per planned resource of a node: those of which its present amount is known."""
-    return tuple(_span(problem, node, name, present) for name, present in node.present.known())
+    known = _facts(problem).of
+    remembered = known.get(id(node))
+    if remembered is not None and remembered[0] is node:
+        return remembered[1]
+    found = tuple(_span(problem, node, name, present) for name, present in node.present.known())
+    known[id(node)] = (node, found)
+    return found
 
 
 def _span(problem: Problem, node: ProblemNode, name: ResourceName, present: float) -> Span:
@@ -81,6 +112,10 @@ def _span(problem: Problem, node: ProblemNode, name: ResourceName, present: floa
 
 def scales(problem: Problem) -> dict[ResourceName, float]:
     """The size of each resource's numbers: its capacity, or the largest present amount, or 1."""
+    return _facts(problem).scales
+
+
+def _scales(problem: Problem) -> dict[ResourceName, float]:
     found: dict[ResourceName, float] = {}
     for name in RESOURCES:
         sizes = [problem.capacity.or_zero(name), *(node.present.or_zero(name) for node in problem.nodes)]
