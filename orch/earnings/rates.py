@@ -233,11 +233,11 @@ def _level_now(values: list[float], block: int) -> tuple[float, float, float]:
     count = len(values) // block
     start = len(values) - count * block
     blocks = [sum(values[at : at + block]) / block for at in range(start, len(values), block)]
-    if max(blocks) == min(blocks):
-        mean, spread = blocks[0], 0.0
-    else:
-        mean, variance = _weigh_drifts(blocks)
-        spread = STUDENT_95[count - 2] * math.sqrt(variance)
+    scale = max(abs(block) for block in blocks)
+    mean, spread = blocks[-1], 0.0
+    if max(blocks) > min(blocks) and scale > 0:
+        level, variance = _weigh_drifts([block / scale for block in blocks])
+        mean, spread = level * scale, STUDENT_95[count - 2] * math.sqrt(variance) * scale
     spread = math.hypot(spread, _edges(mean, len(values)))
     return mean - spread, mean, mean + spread
 

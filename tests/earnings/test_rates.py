@@ -78,7 +78,7 @@ def test_the_interval_covers_the_truth_of_bursty_work(days):
         found = mean_income(income(bursty(chance, days * 24)), DAY_S)
         assert found is not None
         covered += found.low <= 2.0 * 2.5 / (2.5 + 2.02) <= found.high
-    assert 0.84 <= covered / 300 <= 0.98
+    assert (0.8 if days == 1 else 0.85) <= covered / 300 <= 0.98
 
 
 def test_the_interval_covers_the_truth_of_work_whose_demand_drifts():
