@@ -1,45 +1,29 @@
-"""Asks for token prices, keeps the last accepted ones, and tells who needs them."""
+"""Asks the price sources, keeps what was accepted over a restart, and tells who needs it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
 from actors.base import Actor, House
-from orch.earnings.prices import coingecko_request, newest, overridden, read_coingecko
-from orch.errors import AbsurdError, ProtocolError
+from orch.earnings.price_desk import PriceDesk, PriceTerms
+from orch.earnings.prices import to_bytes
 from orch.messages import Answered, AreYouReady, FetchPrices, HowMuchWork, PricesAccepted, PricingInbox
-from orch.model.readings import Failure, Reason
-from orch.model.wire import NoReply, Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
-    from decimal import Decimal
 
-    from orch.model.money import Price
+    from orch.ports import Cache
 
 READERS = ("coordinator", "recorder")
-FIRST_RETRY_S = 15.0
-LONGEST_RETRY_S = 1800.0
 
 
 @dataclass(frozen=True)
 class PricingPlan:
-    """What to ask for, where, and how often. `coingecko_url` None: overrides only."""
+    """What to ask for, and where accepted prices are kept."""
 
-    tokens: tuple[str, ...]
-    overrides: Mapping[str, Decimal]
-    coingecko_url: str | None
-    refresh_s: float = 300.0
-
-
-@dataclass
-class _State:
-    known: dict[str, Price] = field(default_factory=dict)
-    failures: int = 0
-    armed_for: datetime | None = None
+    terms: PriceTerms
+    cache: Cache | None = None
 
 
 class Pricing(Actor):
@@ -48,77 +32,64 @@ class Pricing(Actor):
     def __init__(self, name: str, house: House, plan: PricingPlan) -> None:
         super().__init__(name, house)
         self._plan = plan
-        self._state = _State()
+        self._desk = PriceDesk(plan.terms)
+        self._armed_for: datetime | None = None
+        self._kept: bytes | None = None
 
     def ready(self) -> None:
-        """Ask at once."""
-        self._arm(self.house.clock.now())
+        """Say what was known before, and ask at once."""
+        now = self.house.clock.now()
+        kept = self._plan.cache.load() if self._plan.cache is not None else None
+        if kept is not None:
+            self._desk.restore(kept, now)
+            if self._desk.accepted:
+                self._tell(PricesAccepted(prices=self._desk.accepted, restored=True))
+        self._arm(now)
 
     def handle(self, message: PricingInbox) -> object:
-        """Ask, read, tell."""
+        """Ask, listen, tell."""
         match message:
             case FetchPrices(due_at=due_at):
-                if due_at == self._state.armed_for:
-                    self._fetch()
-            case Answered(reply=reply):
-                self._answered(reply)
+                if due_at == self._armed_for:
+                    self._ask()
+            case Answered(key=key, reply=reply):
+                self._desk.answered(key, reply, self.house.clock.now())
+                self._settle()
             case AreYouReady() | HowMuchWork():
                 pass
             case _:
                 assert_never(message)
         return None
 
-    def _wanted(self) -> tuple[str, ...]:
-        return tuple(token for token in self._plan.tokens if token not in self._plan.overrides)
-
-    def _fetch(self) -> None:
-        if self._plan.coingecko_url is None or not self._wanted():
-            self._accept(())
-            self._arm_after(self._plan.refresh_s)
-            return
-        request = coingecko_request(self._plan.coingecko_url, self._wanted())
-        self.house.transport.fetch(request, reply_to=self.name, key="coingecko", node="prices", lane="slow")
-
-    def _answered(self, reply: Reply | NoReply) -> None:
-        now = self.house.clock.now()
-        try:
-            if isinstance(reply, NoReply):
-                self._failed(
-                    Failure(
-                        endpoint="coingecko",
-                        reason=reply.reason,
-                        sentence=reply.sentence,
-                        retryable=reply.retryable,
-                        failed_at=now,
-                        retry_after_s=reply.retry_after_s,
-                    )
-                )
-                return
-            self._accept(read_coingecko(reply, self._wanted(), now))
-        except ProtocolError as error:
-            reason: Reason = "absurd" if isinstance(error, AbsurdError) else "shape"
-            self._failed(
-                Failure(endpoint="coingecko", reason=reason, sentence=str(error), retryable=True, failed_at=now)
+    def _ask(self) -> None:
+        for each in self._desk.ask(self.house.clock.now()):
+            # Every source has its own queue: one that hangs does not keep the others waiting.
+            self.house.transport.fetch(
+                each.request, reply_to=self.name, key=each.key, node=f"prices.{each.source}", lane="slow"
             )
+        self._settle()
+
+    def _settle(self) -> None:
+        if self._desk.is_listening:
             return
-        self._state.failures = 0
-        self._arm_after(self._plan.refresh_s)
+        now = self.house.clock.now()
+        prices, failures = self._desk.settle(now)
+        self._tell(PricesAccepted(prices=prices, failures=failures))
+        self._keep()
+        self._arm(self._desk.next_at(now))
 
-    def _accept(self, found: tuple[Price, ...], failures: tuple[Failure, ...] = ()) -> None:
-        pinned = overridden(self._plan.overrides, self.house.clock.now())
-        self._state.known = newest(self._state.known, (*found, *pinned))
+    def _keep(self) -> None:
+        if self._plan.cache is None or not self._desk.accepted:
+            return
+        body = to_bytes(self._desk.accepted)
+        if body != self._kept:
+            self._plan.cache.save(body)
+            self._kept = body
+
+    def _tell(self, message: PricesAccepted) -> None:
         for reader in READERS:
-            self.tell(reader, PricesAccepted(prices=tuple(self._state.known.values()), failures=failures))
-
-    def _failed(self, failure: Failure) -> None:
-        self._state.failures += 1
-        self._accept((), (failure,))
-        wait_s = min(FIRST_RETRY_S * 2 ** (self._state.failures - 1), LONGEST_RETRY_S)
-        self._arm_after(max(wait_s, failure.retry_after_s or 0.0))
-
-    def _arm_after(self, seconds: float) -> None:
-        self._arm(self.house.clock.now() + timedelta(seconds=seconds))
+            self.tell(reader, message)
 
     def _arm(self, when: datetime) -> None:
-        self._state.armed_for = when
+        self._armed_for = when
         self.house.timers.at(when, self.name, FetchPrices(due_at=when))

@@ -89,7 +89,7 @@ class Recorder(Actor):
             case ReallocationChanged():
                 writer.add_reallocation(message.reallocation, message.step)
             case PricesAccepted():
-                writer.add_prices(message.prices, message.failures)
+                writer.add_prices(() if message.restored else message.prices, message.failures)
             case AlertRaised() | AlertResolved():
                 writer.add_alert(message.alert)
             case RestoreBooks(reply_to=reply_to):

@@ -79,6 +79,16 @@ class Host(Protocol):
         """What all programs use now: cores, GB, Mbit/s, GB of the data disk; cheap, never blocks."""
 
 
+class Cache(Protocol):
+    """A few kilobytes that outlive a restart."""
+
+    def load(self) -> bytes | None:
+        """What was saved last; None when nothing was, or it cannot be read."""
+
+    def save(self, body: bytes) -> None:
+        """Keep this instead. What cannot be kept is logged and lost, never an error."""
+
+
 class Board(Protocol):
     """The latest encoded dashboard, swapped whole."""
 

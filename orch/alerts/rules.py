@@ -20,6 +20,8 @@ from orch.model.resources import SHORT, minus, total
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from orch.model.money import PriceNow
+
 LOW_SHARE = 0.7
 """A node that earns less than this share of its own last day is earning little."""
 
@@ -56,6 +58,7 @@ TIMING: dict[Rule, Timing] = {
     "lever_did_not_take": Timing(for_s=0, keep_firing_s=0),
     "saga_stuck": Timing(for_s=0, keep_firing_s=0),
     "price_stale": Timing(for_s=60, keep_firing_s=60),
+    "price_doubtful": Timing(for_s=900, keep_firing_s=900),
     "actor_failed": Timing(for_s=0, keep_firing_s=3600),
     "finding": Timing(for_s=120, keep_firing_s=120),
 }
@@ -208,16 +211,40 @@ def saga_stuck(facts: Facts) -> Iterator[Condition]:
 
 def price_stale(facts: Facts) -> Iterator[Condition]:
     """A price that decisions need is old or unknown."""
-    for price in facts.snapshot.prices:
-        if price.state != "fresh":
-            age = "was never known" if price.age_s is None else f"is {price.age_s / 60:.0f} min old"
-            yield Condition(
-                rule="price_stale",
-                node=None,
-                severity="warning",
-                sentence=f"The price of {price.token} {age}; the split is frozen until it is fresh.",
-                remedy="Check the way to the price source, or pin the price in [prices] override.",
-            )
+    old = [each for each in facts.snapshot.prices if each.state in ("stale", "unknown")]
+    if old:
+        ages = (f"{each.token} {_age(each)}{_doubt(each)}" for each in old)
+        yield Condition(
+            rule="price_stale",
+            node=None,
+            severity="warning",
+            sentence=f"The price of {', that of '.join(ages)}; the split is frozen until it is fresh.",
+            remedy="Check the way to the price sources, or pin the price in [prices] override.",
+        )
+
+
+def price_doubtful(facts: Facts) -> Iterator[Condition]:
+    """Sources say different things of a price, or only one says anything."""
+    disputed = [each for each in facts.snapshot.prices if each.state == "disputed"]
+    single = [each for each in facts.snapshot.prices if each.state == "single_source"]
+    if disputed:
+        said = (f"The price of {each.token} is disputed{_doubt(each)}." for each in disputed)
+        remedy = "Compare the sources; pin the price in [prices] override if you know better."
+        yield Condition(
+            rule="price_doubtful", node=None, severity="warning", sentence=" ".join(said), remedy=remedy
+        )
+    elif single:
+        said = (f"The price of {each.token} has a single source{_doubt(each)}." for each in single)
+        remedy = "Add sources in [prices], or names of the token there in [prices.tokens]."
+        yield Condition(rule="price_doubtful", node=None, severity="info", sentence=" ".join(said), remedy=remedy)
+
+
+def _age(price: PriceNow) -> str:
+    return "was never known" if price.age_s is None else f"is {price.age_s / 60:.0f} min old"
+
+
+def _doubt(price: PriceNow) -> str:
+    return f" ({price.price.note})" if price.price is not None and price.price.note else ""
 
 
 def actor_failed(facts: Facts) -> Iterator[Condition]:
@@ -250,6 +277,7 @@ RULES: tuple[Callable[[Facts], Iterator[Condition]], ...] = (
     lever_did_not_take,
     saga_stuck,
     price_stale,
+    price_doubtful,
     actor_failed,
     findings,
 )

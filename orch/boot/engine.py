@@ -22,11 +22,13 @@ from orch.config.redact import redact
 from orch.errors import EngineError
 from orch.model.board import EngineView
 from orch.store.shelf import Shelf
+from orch.system.cache import FileCache
 from orch.system.host import PsutilHost, measure_capacity
 from orch.system.journal import FileJournal
 from orch.system.paths import (
     DATABASE_FILE,
     JOURNAL_FILE,
+    PRICES_FILE,
     EngineInfo,
     lock_data_dir,
     lock_target,
@@ -194,6 +196,7 @@ class Engine:
                 open_mirrored, self.data_dir / DATABASE_FILE, arranged.kind, setting.host, journal
             ),
             shelf=shelf,
+            price_cache=FileCache(self.data_dir / PRICES_FILE),
             web=partial(self._server, backend, setting.config),
             web_started=partial(self._announce, str(token_file), clock),
         )

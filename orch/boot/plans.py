@@ -13,6 +13,7 @@ from actors.pricing import PricingPlan
 from actors.reallocation import ReallocationPlan
 from orch.config.resolve import HostLimits, effective_mode, flat_usd_per_kwh, resolve
 from orch.earnings.costs import RunningCosts
+from orch.earnings.price_desk import PriceTerms
 from orch.levers.together import FittedLever, settable, together_cost
 from orch.model.entrypoints import load_group
 from orch.model.fleet import LeverState
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from orch.config.schema import Config, NodeConfig
     from orch.model.fleet import Mode
     from orch.model.resources import Resources
+    from orch.ports import Cache
     from orch.protocols.base import ProtocolSpec
 
 LEVERS = "orch.levers"
@@ -173,15 +175,29 @@ def reallocation_plan(setting: Setting) -> ReallocationPlan:
     )
 
 
-def pricing_plan(setting: Setting) -> PricingPlan:
-    """The price source's."""
+def pricing_plan(setting: Setting, cache: Cache | None = None) -> PricingPlan:
+    """The price sources', with where accepted prices are kept."""
+    return PricingPlan(terms=price_terms(setting), cache=cache)
+
+
+def price_terms(setting: Setting) -> PriceTerms:
+    """Which prices are wanted, and of whom: those that income is counted in, and the rates of currencies."""
     prices = setting.config.prices
-    return PricingPlan(
-        tokens=_tokens(setting),
+    return PriceTerms(
+        tokens=(*_tokens(setting), *currencies(setting)),
+        names=prices.names,
+        urls=prices.urls,
         overrides=prices.override,
-        coingecko_url=prices.coingecko_url if "coingecko" in prices.sources else None,
         refresh_s=prices.refresh_s,
+        unknown_after_s=prices.unknown_after_s,
+        coingecko_key=prices.coingecko_key,
     )
+
+
+def currencies(setting: Setting) -> tuple[str, ...]:
+    """The currencies besides USD that people are shown, or that electricity is paid in."""
+    wanted = {setting.config.prices.display} - {None, "USD"}
+    return tuple(sorted(each for each in wanted if each is not None))
 
 
 def lever_targets(setting: Setting) -> tuple[str, ...]:

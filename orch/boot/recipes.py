@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from actors.base import House
     from orch.boot.plans import Setting
     from orch.model.board import EngineView
+    from orch.ports import Cache
     from orch.store.shelf import Shelf
     from orch.store.writer import Writer
     from orch.web.server import WebServer
@@ -42,7 +43,8 @@ class Fittings:
     """What differs between a live house and one on the stage.
 
     `commit_every_s`, `board_every_s` and `tidy_every_s` are seconds of the clock, 0 for every tick; `solver_s` is
-    what a solver may take for one problem, in real seconds; `web` makes the server, `web_started` hears its URL.
+    what a solver may take for one problem, in real seconds; `price_cache` keeps accepted prices; `web` makes the
+    server, `web_started` hears its URL.
     """
 
     engine: EngineView
@@ -53,6 +55,7 @@ class Fittings:
     tidy_every_s: float = 3600.0
     keep: timedelta = timedelta(days=30)
     solver_s: float = 1.0
+    price_cache: Cache | None = None
     web: Callable[[], WebServer] | None = None
     web_started: Callable[[str], None] = print
 
@@ -69,7 +72,7 @@ def recipes(setting: Setting, house: House, fittings: Fittings) -> tuple[Recipe,
     watching = MonitorPlan(
         engine=fittings.engine, costs=running_costs(setting), board_every_s=fittings.board_every_s
     )
-    coordinating, pricing = coordinator_plan(setting), pricing_plan(setting)
+    coordinating, pricing = coordinator_plan(setting), pricing_plan(setting, fittings.price_cache)
     optimizing, reallocating = optimizer_plan(setting, fittings.solver_s), reallocation_plan(setting)
     plans = {adapter_name(node.config.name): node_plan(setting, node) for node in setting.nodes}
     found = [

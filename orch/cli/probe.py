@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec.structs import replace
 
+from orch.cli.badly import Seen
+from orch.cli.clocks import ClockSample, clock_lines, sample
 from orch.cli.findings import Line
-from orch.earnings.prices import coingecko_request, read_coingecko
-from orch.errors import LeverError, ProtocolError
+from orch.cli.price_probe import PRICES, PriceProbe
+from orch.cli.remedies import GENERAL, GRAVE, Told, health_remedy, told
+from orch.cli.words import asking_in_words
+from orch.errors import LeverError
 from orch.levers.together import read_all
 from orch.messages import Answered
 from orch.model.wire import NoReply
-from orch.protocols.attend import Attended, Limits, ask, report, take
+from orch.protocols.attend import Attended, Limits, ask, counted, report, take
 from orch.system.clock import RealClock
 from orch.system.transport import HttpTransport
 
@@ -25,7 +29,8 @@ if TYPE_CHECKING:
     from orch.boot.plans import FittedNode, Setting
     from orch.levers.base import LeverReading, Task
     from orch.messages.base import Message
-    from orch.model.readings import Failure, Finding, Reading, Reason
+    from orch.model.money import Price
+    from orch.model.readings import Failure, Finding, Reading
     from orch.model.wire import Reply
     from orch.ports import Clock
 
@@ -34,28 +39,8 @@ ASK_FOR_S = 6.0
 WAIT_FOR_S = 20.0
 """When to give up on answers; every request has its own, shorter deadline."""
 EVENNESS = 0.5
-PRICES = "prices"
 LEVER = "lever"
 
-REMEDY: dict[Reason, str] = {
-    "refused": "start the node, or correct its url: nobody listens there",
-    "timeout": "see whether the node hangs, and whether the url is the right one",
-    "unreachable": "correct the url, or the way there",
-    "http_status": "see the node's own log: it refuses to answer this",
-    "unauthorised": "give orch a valid key or token for this node",
-    "rate_limited": "wait: the other side wants to be asked less often",
-    "content_type": "correct the url: something else than the node answers there",
-    "too_large": "correct the url: no node answers with so much",
-    "redirect": "give the address itself: orch does not follow to other hosts",
-    "malformed": "see what answers there: it is not what the node says",
-    "shape": "update orch, or the node: its answer has another shape",
-    "absurd": "see the node's own log: its figures cannot be",
-    "unlisted": "correct what it is called there, or do without",
-    "missing_file": "correct the path, or let the node write the file first",
-    "permission": "let the user that runs orch read it",
-    "conflict": "leave it alone for a moment: something else changes it",
-    "failed": "see what it says of itself, and run it by hand",
-}
 HEALTH_RESULT = {"online": "ok", "degraded": "warning", "offline": "failed", "unknown": "failed"}
 
 
@@ -95,6 +80,8 @@ class _NodeProbe:
         """Go on reading the levers; returns how many questions are on their way."""
         if self.task is None:
             return 0
+        if reply is not None:
+            self.state = counted(self.state, reply)
         try:
             request = next(self.task) if reply is None else self.task.send(reply)
         except StopIteration as end:
@@ -114,10 +101,16 @@ class _NodeProbe:
 
 
 class Probed(NamedTuple):
-    """What was found, and whether the nodes that answered are emulated or real; None when none did."""
+    """What was found, and whether the nodes that answered are emulated or real; None when none did.
+
+    `seen` is every node as it says it is, for advice; `prices` are those accepted.
+    """
 
     lines: tuple[Line, ...]
     kind: str | None
+    seen: dict[str, Seen]
+    prices: tuple[Price, ...]
+    at: datetime
 
 
 def probe(setting: Setting, clock: Clock | None = None) -> Probed:
@@ -133,24 +126,32 @@ def probe(setting: Setting, clock: Clock | None = None) -> Probed:
     mailbox = _Mailbox()
     transport = HttpTransport(mailbox, clock)
     probes = {node.config.name: _NodeProbe(node) for node in setting.nodes}
+    prices = PriceProbe(setting)
+    clocks: list[ClockSample] = []
     try:
-        prices = _converse(setting, probes, mailbox, transport, clock)
+        _converse(prices, probes, mailbox, transport, clock, clocks)
     finally:
         transport.close()
     now = clock.now()
     lines = [line for each in probes.values() for line in _node_lines(each, now)]
     answering = [each.state.emulated for each in probes.values() if each.ages]
     kind = None if not answering else "emulated" if any(answering) else "real"
-    return Probed((*lines, *_price_lines(setting, prices, now)), kind)
+    found = (*clock_lines(clocks), *lines, *prices.lines(now))
+    seen = {each.name: Seen(_reading(each, now), each.state.failures) for each in probes.values()}
+    return Probed(found, kind, seen, prices.prices(now), now)
 
 
 def _converse(
-    setting: Setting, probes: dict[str, _NodeProbe], mailbox: _Mailbox, transport: HttpTransport, clock: Clock
-) -> Reply | NoReply | None:
-    """Ask and listen until nothing is on its way any more, or time is over; returns what the prices are."""
-    prices: Reply | NoReply | None = None
+    prices: PriceProbe,
+    probes: dict[str, _NodeProbe],
+    mailbox: _Mailbox,
+    transport: HttpTransport,
+    clock: Clock,
+    clocks: list[ClockSample],
+) -> None:
+    """Ask and listen until nothing is on its way any more, or time is over."""
     begin = time.monotonic()
-    open_questions = _ask_prices(setting, transport)
+    open_questions = prices.ask(transport, clock.now())
     for each in probes.values():
         open_questions += each.pull(transport, None) + each.ask(transport, clock.now())
     while open_questions and (left := begin + WAIT_FOR_S - time.monotonic()) > 0:
@@ -159,8 +160,10 @@ def _converse(
         except queue.Empty:
             break
         open_questions -= 1
+        if (ticked := sample(name, answer.reply)) is not None:
+            clocks.append(ticked)
         if name == PRICES:
-            prices = answer.reply
+            prices.answered(answer, clock.now())
             continue
         each = probes[name]
         if answer.key == LEVER:
@@ -169,63 +172,6 @@ def _converse(
         each.answered(answer, clock.now())
         if time.monotonic() - begin < ASK_FOR_S:
             open_questions += each.ask(transport, clock.now())
-    return prices
-
-
-# -- prices ------------------------------------------------------------------------------------------------
-
-
-def wanted_tokens(setting: Setting) -> tuple[str, ...]:
-    """The tokens whose price must be asked for: those that nobody has pinned."""
-    tokens = {token for node in setting.nodes for token in node.tokens}
-    return tuple(sorted(tokens - set(setting.config.prices.override) - {"USD"}))
-
-
-def _ask_prices(setting: Setting, transport: HttpTransport) -> int:
-    tokens, prices = wanted_tokens(setting), setting.config.prices
-    if not tokens or "coingecko" not in prices.sources:
-        return 0
-    request = coingecko_request(prices.coingecko_url, tokens)
-    transport.fetch(request, reply_to=PRICES, key=PRICES, node=PRICES, lane="slow")
-    return 1
-
-
-def _price_lines(setting: Setting, reply: Reply | NoReply | None, now: datetime) -> Iterator[Line]:
-    pinned = setting.config.prices.override
-    if pinned:
-        said = ", ".join(f"{token} {usd} USD" for token, usd in sorted(pinned.items()))
-        yield Line(subject=PRICES, asked="override", result="ok", sentence=f"pinned: {said}")
-    tokens = wanted_tokens(setting)
-    if not tokens:
-        return
-    pin = f"pin them under [prices.override]: {', '.join(tokens)}"
-    if reply is None or isinstance(reply, NoReply):
-        why = reply.sentence if reply is not None else "no built price source is configured, or it did not answer"
-        yield Line(subject=PRICES, asked="coingecko", result="failed", sentence=why, remedy=pin)
-        return
-    try:
-        found = read_coingecko(reply, tokens, now)
-    except ProtocolError as error:
-        yield Line(subject=PRICES, asked="coingecko", result="failed", sentence=str(error), remedy=pin)
-        return
-    stale = setting.config.prices.stale_after_s
-    for price in found:
-        old = max((now - price.observed_at).total_seconds(), 0.0)
-        late = "it is stale: nothing is moved on it" if old > stale else None
-        said = f"{price.token} {price.usd} USD"
-        yield Line(
-            subject=PRICES,
-            asked="coingecko",
-            result="warning" if late else "ok",
-            sentence=said,
-            remedy=late,
-            age_s=old,
-        )
-    missing = sorted(set(tokens) - {price.token for price in found})
-    if missing:
-        said = f"knows no price of {', '.join(missing)}: income in it stays unknown"
-        remedy = "pin it under [prices.override]"
-        yield Line(subject=PRICES, asked="coingecko", result="failed", sentence=said, remedy=remedy)
 
 
 # -- one node ----------------------------------------------------------------------------------------------
@@ -236,6 +182,9 @@ def _node_lines(each: _NodeProbe, now: datetime) -> Iterator[Line]:
     yield _health(each, reading)
     yield from _endpoints(each, now)
     yield from _levers(each)
+    yield _observing(each)
+    if each.node.config.protocol == "streamr" and getattr(each.node.config.options, "info_url", "") is None:
+        yield _no_diagnostics(each.name)
     for finding in (*each.node.config.findings, *reading.findings):
         yield _finding(each.name, finding)
 
@@ -254,7 +203,8 @@ def _health(each: _NodeProbe, reading: Reading) -> Line:
     reason = f": {reading.health_reason}" if reading.health_reason else ""
     said = f"{kind}{reading.protocol} node, {reading.health}{reason}; {streams} streams of income"
     result: Any = HEALTH_RESULT[reading.health]
-    remedy = None if result == "ok" else "see the lines below" if each.state.failures else "see the node's own log"
+    failing = bool(each.state.failures)
+    remedy = None if result == "ok" else health_remedy(reading.protocol, reading.health_reason, failures=failing)
     return Line(subject=each.name, asked="health", result=result, sentence=said, remedy=remedy)
 
 
@@ -272,22 +222,22 @@ def _endpoints(each: _NodeProbe, now: datetime) -> Iterator[Line]:
         named = (f"{group} ({count})" if count > 1 else group for group, count in good.items() if count)
         oldest = max((now - when).total_seconds() for when in each.ages.values())
         yield Line(subject=each.name, asked="answers", result="ok", sentence=", ".join(named), age_s=oldest)
-    for (sentence, remedy), asked in _trouble(each, groups, failures).items():
+    for (result, sentence, remedy), asked in _trouble(each, groups, failures).items():
         also = f" (also {', '.join(asked[1:])})" if len(asked) > 1 else ""
-        yield Line(subject=each.name, asked=asked[0], result="failed", sentence=f"{sentence}{also}", remedy=remedy)
+        yield Line(subject=each.name, asked=asked[0], result=result, sentence=f"{sentence}{also}", remedy=remedy)
 
 
 def _trouble(
     each: _NodeProbe, groups: dict[str, list[str]], failures: dict[str, Failure]
-) -> dict[tuple[str, str], list[str]]:
+) -> dict[Told, list[str]]:
     """The kinds of questions without an answer, by what is wrong with them and what to do."""
-    found: dict[tuple[str, str], list[str]] = {}
+    found: dict[Told, list[str]] = {}
     for group, keys in groups.items():
         failed = [failures[key] for key in keys if key in failures]
         if failed:
-            what = (failed[0].sentence, REMEDY[failed[0].reason])
+            what = told(each.node.config.protocol, group, failed[0])
         elif not any(key in each.ages for key in keys):
-            what = (f"no answer within {WAIT_FOR_S:g} s", REMEDY["timeout"])
+            what = Told("failed", f"no answer within {WAIT_FOR_S:g} s", GENERAL["timeout"])
         else:
             continue
         found.setdefault(what, []).append(group)
@@ -310,6 +260,24 @@ def _levers(each: _NodeProbe) -> Iterator[Line]:
         yield Line(subject=each.name, asked="levers", result="failed", sentence=said, remedy=remedy)
 
 
+def _observing(each: _NodeProbe) -> Line:
+    """What this look at the node has cost it."""
+    cost = asking_in_words(each.state.requests, each.state.bytes_read, each.state.seconds_waited)
+    return Line(subject=each.name, asked="observer cost", result="ok", sentence=f"this look took {cost}")
+
+
+def _no_diagnostics(name: str) -> Line:
+    return Line(
+        subject=name,
+        asked="info",
+        result="note",
+        sentence="local diagnostics are not configured: the chain alone is read",
+        remedy='enable the node\'s info plugin ("info": {} under "plugins") and set info_url',
+    )
+
+
 def _finding(name: str, finding: Finding) -> Line:
     result: Any = {"info": "note", "warning": "warning", "page": "failed"}[finding.severity]
+    if finding.code in GRAVE:
+        result = "failed"
     return Line(subject=name, asked=finding.code, result=result, sentence=finding.sentence, remedy=finding.remedy)

@@ -1,4 +1,4 @@
-"""Which solver, strategy and price sources are used: what was asked for, or what stands in for it."""
+"""Which solver and strategy are used: what was asked for, or what stands in for it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,10 @@ import msgspec
 
 from orch.config.reader import Reader, joined, suggestion
 from orch.config.schema import (
-    BUILT_PRICE_SOURCES,
     KNOWN_STRATEGY_TABLES,
-    PRICE_SOURCES,
     STRATEGY_ALIASES,
     OptimizerConfig,
     OptimizerTable,
-    PricesTable,
 )
 from orch.errors import ConfigError
 from orch.model.readings import Finding
@@ -95,20 +92,3 @@ def _chosen(reader: Reader, what: str, wanted: str, offered: Any, instead: str) 
             )
         )
     return instead
-
-
-def read_prices(reader: Reader, raw: Any) -> PricesTable:
-    """`[prices]`; sources that are not built yet are findings and left out."""
-    table = reader.struct(PricesTable, raw, "prices")
-    if table is None:
-        return PricesTable()
-    if table.unknown_after_s < table.stale_after_s:
-        reader.fault("prices.unknown_after_s", "must not be less than stale_after_s", table.unknown_after_s)
-    missing = [name for name in table.sources if name not in BUILT_PRICE_SOURCES]
-    if missing:
-        sentence = f"prices.sources: not built yet and not asked: {', '.join(name[:60] for name in missing)}"
-        strange = [name for name in missing if name not in PRICE_SOURCES]
-        remedy = suggestion(strange[0], PRICE_SOURCES) if strange else "the others are used"
-        reader.findings.append(not_built(sentence, remedy))
-    built = tuple(dict.fromkeys(name for name in table.sources if name in BUILT_PRICE_SOURCES))
-    return msgspec.structs.replace(table, sources=built)

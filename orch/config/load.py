@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from orch.config.choices import not_built, read_optimizer, read_prices
+from orch.config.choices import not_built, read_optimizer
 from orch.config.nodes import NodeReader
 from orch.config.plugins import Plugins, installed
+from orch.config.prices import read_prices
 from orch.config.reader import Reader, joined
 from orch.config.resolve import limit_faults
 from orch.config.schema import (

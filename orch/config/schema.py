@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 
+from orch.earnings.names import NAMES, Names
+from orch.earnings.sources import SOURCES
 from orch.model.base import Value
 from orch.model.fleet import Mode
 from orch.model.readings import Finding
@@ -147,18 +149,40 @@ class CostsTable(Value):
 
 
 class PricesTable(Value):
-    """`[prices]`. `override` pins USD prices by token."""
+    """`[prices]`. `override` pins USD prices by token or currency; `tokens` says what a token is called where.
 
-    sources: tuple[str, ...] = ("coingecko",)
+    `display` is the currency that people are shown beside USD.
+    """
+
+    sources: tuple[str, ...] = tuple(SOURCES)
     override: dict[str, Decimal] = msgspec.field(default_factory=dict)
-    coingecko_url: HttpUrl = "https://api.coingecko.com"
+    tokens: dict[str, Names] = msgspec.field(default_factory=dict)
+    display: str | None = None
+    coingecko_url: HttpUrl = SOURCES["coingecko"].url
+    defillama_url: HttpUrl = SOURCES["defillama"].url
+    binance_url: HttpUrl = SOURCES["binance"].url
+    coinbase_url: HttpUrl = SOURCES["coinbase"].url
+    bybit_url: HttpUrl = SOURCES["bybit"].url
+    coingecko_key: Secret | None = None
     refresh_s: Positive = 300.0
     stale_after_s: Positive = 600.0
     unknown_after_s: Positive = 86_400.0
 
+    @property
+    def urls(self) -> dict[str, str]:
+        """Where each source that is asked is."""
+        return {name: getattr(self, f"{name}_url") for name in self.sources}
 
-PRICE_SOURCES = ("coingecko", "defillama", "binance", "coinbase", "bybit")
-BUILT_PRICE_SOURCES = frozenset({"coingecko"})
+    @property
+    def names(self) -> dict[str, Names]:
+        """What every known token is called at each source; own names go before the built-in ones."""
+        mine = {token: _named_by(NAMES.get(token, Names()), own) for token, own in self.tokens.items()}
+        return NAMES | mine
+
+
+def _named_by(usual: Names, own: Names) -> Names:
+    stated = {name: getattr(own, name) for name in Names.__struct_fields__ if getattr(own, name) is not None}
+    return msgspec.structs.replace(usual, **stated)
 
 
 class WebTable(Value):

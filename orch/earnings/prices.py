@@ -1,87 +1,43 @@
-"""Token prices in USD: the CoinGecko `/simple/price` shape, overrides, and what a price is worth as it ages."""
+"""Token prices in USD: pinned ones, what a price is worth as it ages, and how prices survive a restart."""
 
 from __future__ import annotations
 
-import math
-from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from orch.errors import AbsurdError, ShapeError
-from orch.model.money import Price, PriceNow
-from orch.model.wire import HttpRequest
+from orch.earnings.quotes import FUTURE_TOLERANCE_S
+from orch.model.base import Value
+from orch.model.money import Agreement, Price, PriceNow, PriceState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-
-    from orch.model.wire import Reply
-
-COINGECKO_IDS: dict[str, str] = {
-    "STORJ": "storj",
-    "GLM": "golem",
-    "DATA": "streamr",
-    "GRASS": "grass",
-    "POL": "polygon-ecosystem-token",
-}
-"""Never look a token up by its symbol: symbols collide."""
+    from datetime import datetime
+    from decimal import Decimal
 
 STALE_AFTER_S = 600.0
 UNKNOWN_AFTER_S = 24 * 3600.0
-FUTURE_TOLERANCE_S = 120.0
 
+PINNED = "override"
+"""The source of a price that a person has set."""
 
-def coingecko_request(base_url: str, tokens: Iterable[str], deadline_s: float = 15.0) -> HttpRequest:
-    """One batched question for all tokens (https://docs.coingecko.com/reference/simple-price)."""
-    ids = ",".join(COINGECKO_IDS[token] for token in sorted(tokens) if token in COINGECKO_IDS)
-    return HttpRequest(
-        url=f"{base_url.rstrip('/')}/api/v3/simple/price?ids={ids}&vs_currencies=usd"
-        "&include_last_updated_at=true&precision=full",
-        deadline_s=deadline_s,
-        max_bytes=1_000_000,
-    )
-
-
-def read_coingecko(reply: Reply, tokens: Iterable[str], now: datetime) -> tuple[Price, ...]:
-    """Prices of the tokens an answer really has; a missing id is unknown, never 0.
-
-    Raises ShapeError for an answer of another shape, AbsurdError for a price that cannot be one.
-    """
-    try:
-        body = msgspec.json.decode(reply.body, type=dict[str, dict[str, Any]])
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
-        raise ShapeError(f"the price source answered something else than prices: {error}") from error
-    prices = []
-    for token in sorted(tokens):
-        found = body.get(COINGECKO_IDS.get(token, ""), {})
-        usd = found.get("usd")
-        if usd is not None:
-            observed = _observed(found.get("last_updated_at"), now)
-            prices.append(
-                Price(
-                    token=token, usd=_decimal(token, usd), source="coingecko", observed_at=observed, fetched_at=now
-                )
-            )
-    return tuple(prices)
+STATES: dict[Agreement, PriceState] = {
+    "agreed": "fresh",
+    "pinned": "fresh",
+    "single_source": "single_source",
+    "disputed": "disputed",
+    "held": "disputed",
+}
+"""The state of a price that is not old."""
 
 
 def overridden(overrides: Mapping[str, Decimal], now: datetime) -> tuple[Price, ...]:
     """Pinned prices: always fresh, their source says that a person set them."""
     return tuple(
-        Price(token=token, usd=usd, source="override", observed_at=now, fetched_at=now)
+        Price(token=token, usd=usd, source=PINNED, observed_at=now, fetched_at=now, agreement="pinned")
         for token, usd in sorted(overrides.items())
     )
-
-
-def newest(known: Mapping[str, Price], found: Iterable[Price]) -> dict[str, Price]:
-    """The known prices with newer ones taken in; an answer older than what is known changes nothing."""
-    merged = dict(known)
-    for price in found:
-        before = merged.get(price.token)
-        if before is None or price.observed_at >= before.observed_at:
-            merged[price.token] = price
-    return merged
 
 
 def price_now(
@@ -92,33 +48,49 @@ def price_now(
     stale_after_s: float = STALE_AFTER_S,
     unknown_after_s: float = UNKNOWN_AFTER_S,
 ) -> PriceNow:
-    """A token's price with its age: fresh, stale (flagged, not decided on), unknown."""
+    """A token's price with its age: fresh or doubtful, then stale (flagged, not decided on), then unknown."""
     price = prices.get(token)
     if price is None:
         return PriceNow(token=token, state="unknown", price=None, age_s=None)
-    age_s = 0.0 if price.source == "override" else max(0.0, (now - price.observed_at).total_seconds())
+    age_s = 0.0 if price.source == PINNED else max(0.0, (now - price.observed_at).total_seconds())
     if age_s > unknown_after_s:
         return PriceNow(token=token, state="unknown", price=None, age_s=age_s)
-    return PriceNow(token=token, state="stale" if age_s > stale_after_s else "fresh", price=price, age_s=age_s)
+    state = "stale" if age_s > stale_after_s else STATES[price.agreement]
+    return PriceNow(token=token, state=state, price=price, age_s=age_s)
 
 
-def _decimal(token: str, usd: object) -> Decimal:
+# -- kept over a restart -----------------------------------------------------------------------------------
+
+
+class _Kept(Value):
+    schema: int
+    prices: tuple[Price, ...]
+
+
+def to_bytes(prices: Iterable[Price]) -> bytes:
+    """Prices as they are kept on disk, with their source and both times."""
+    kept = tuple(sorted(prices, key=lambda each: each.token))
+    return msgspec.json.format(msgspec.json.encode(_Kept(schema=1, prices=kept)), indent=1) + b"\n"
+
+
+def from_bytes(body: bytes, tokens: Iterable[str], now: datetime) -> dict[str, Price]:
+    """The kept prices that can still be believed, by token; none of a file that cannot be read.
+
+    Left out: tokens not wanted any more, prices pinned then, from the future, or that no price can be.
+    """
+    wanted = set(tokens)
     try:
-        price = Decimal(str(usd))
-    except InvalidOperation as error:
-        raise ShapeError(f"the price of {token} is not a number: {usd!r}") from error
-    if not price.is_finite() or price <= 0:
-        raise AbsurdError(f"the price of {token} cannot be {usd!r}")
-    return price
-
-
-def _observed(stamp: object, now: datetime) -> datetime:
-    """When a quote was observed; one from the future is refused, one without a time counts as of now."""
-    if stamp is None:
-        return now
-    if not isinstance(stamp, int | float) or not math.isfinite(stamp):
-        raise ShapeError(f"last_updated_at is not a time: {stamp!r}")
-    observed = datetime.fromtimestamp(stamp, UTC)
-    if (observed - now).total_seconds() > FUTURE_TOLERANCE_S:
-        raise AbsurdError(f"a price observed in the future: {observed.isoformat()}")
-    return min(observed, now)
+        kept = msgspec.json.decode(body, type=_Kept)
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError):
+        return {}
+    latest = now + timedelta(seconds=FUTURE_TOLERANCE_S)
+    return {
+        each.token: each
+        for each in kept.prices
+        if each.token in wanted
+        and each.agreement != "pinned"
+        and each.usd.is_finite()
+        and each.usd > 0
+        and each.observed_at <= latest
+        and each.observed_at.tzinfo is not None
+    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from orch.emulator.answers_grass import TOKEN
+from orch.emulator.answers_prices import PRICE_SOURCES
 from orch.emulator.facts import APP_KEY, FLOORS, HOST, NODES, PROTOCOLS, RESERVE, NodeName
 from orch.emulator.streamr import OPERATOR
 
@@ -58,7 +59,7 @@ def demo_nodes(urls: Mapping[Service, str]) -> dict[str, Any]:
     }
     return {
         "host": {**_table(HOST), "reserve": _table(RESERVE)},
-        "prices": {"sources": ["coingecko"], "coingecko_url": urls["prices"]},
+        "prices": {f"{source}_url": urls["prices"] for source in PRICE_SOURCES},
         "nodes": {
             node: {
                 "protocol": PROTOCOLS[node],

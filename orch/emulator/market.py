@@ -25,6 +25,19 @@ COINS: dict[str, tuple[str, float, float]] = {
 }
 """Token: CoinGecko id, USD around which it wanders, standard deviation of a day's log move."""
 
+STABLE = {"USDT": "tether", "USDC": "usd-coin"}
+"""Tokens that keep to one dollar, by CoinGecko id."""
+
+FIAT = {"eur": 1.08, "gbp": 1.27, "czk": 0.043}
+"""USD per one unit of a currency: these do not wander."""
+
+PAIRS: dict[tuple[str, str], str] = {
+    **{("binance", f"{token}USDT"): token for token in ("STORJ", "GLM", "DATA", "POL")},
+    **{("coinbase", f"{token}-USD"): token for token in ("STORJ", "GLM", "USDT")},
+    **{("bybit", f"{token}USDT"): token for token in ("STORJ", "GLM", "GRASS")},
+}
+"""What is traded where: not every exchange lists every token."""
+
 PULL = 0.04
 """Share of the distance from home that is given back per day."""
 
@@ -65,6 +78,8 @@ class Market:
 
     def usd(self, token: str, minute: int) -> float:
         """USD of one token in the minute with this Unix number (seven decimals)."""
+        if token in STABLE:
+            return 1.0
         index = self._reach(token, minute // DAY_MINUTES)
         return float(self._paths[token][index][minute % DAY_MINUTES])
 

@@ -17,6 +17,7 @@ Rule: TypeAlias = Literal[
     "lever_did_not_take",
     "saga_stuck",
     "price_stale",
+    "price_doubtful",
     "actor_failed",
     "finding",
 ]

@@ -106,17 +106,27 @@ class Entry(Value):
     emulated: bool
 
 
+Agreement: TypeAlias = Literal["agreed", "single_source", "disputed", "held", "pinned"]
+"""How sure a price is: independent families agree; only one says so; two say different things and the lower
+counts; a jump waits for a second word and the price before it counts; a person has set it."""
+
+
 class Price(Value):
-    """USD per one unit of a token, as a source states it."""
+    """USD per one unit of a token, as its sources state it; `source` names those that agree, joined by `+`.
+
+    `note` says in words what is doubtful about it.
+    """
 
     token: str
     usd: Decimal
     source: str
     observed_at: datetime
     fetched_at: datetime
+    agreement: Agreement = "agreed"
+    note: str = ""
 
 
-PriceState: TypeAlias = Literal["fresh", "stale", "unknown"]
+PriceState: TypeAlias = Literal["fresh", "single_source", "disputed", "stale", "unknown"]
 
 
 class PriceNow(Value):

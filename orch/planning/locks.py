@@ -37,10 +37,11 @@ def price_blockers(snapshot: Snapshot, settings: PlanSettings) -> tuple[Blocker,
             )
         elif price.state == "stale":
             age = "" if price.age_s is None else f" ({price.age_s / 60.0:.0f} min old)"
+            why = f" {price.price.note}." if price.price is not None and price.price.note else ""
             found.append(
                 Blocker(
                     code="PRICE_STALE",
-                    sentence=f"The price of {token}{age} is stale ({earners}): nothing is moved.",
+                    sentence=f"The price of {token}{age} is stale ({earners}): nothing is moved.{why}",
                 )
             )
     return tuple(found)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from orch.earnings.prices import STATES
 from orch.store.rows import (
     ALERT,
     DECISION,
@@ -146,10 +147,11 @@ class Writer:
         for price in prices:
             if self._prices_told.get(price.token) == price.fetched_at:
                 continue
-            row = (to_stored(price.fetched_at), price.token, to_stored(price.usd), price.source, "fresh")
+            state = STATES[price.agreement]
+            row = (to_stored(price.fetched_at), price.token, to_stored(price.usd), price.source, state)
             self._rows["prices"].append(row)
             self._prices_told[price.token] = price.fetched_at
-            self._price_states[price.token] = "fresh"
+            self._price_states[price.token] = state
         self._note_failures(failures, None)
 
     def add_alert(self, alert: Alert) -> None:

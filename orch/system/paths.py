@@ -21,6 +21,7 @@ ENGINE_FILE = "engine.json"
 LOCK_FILE = "engine.lock"
 TOKEN_FILE = "web.token"  # noqa: S105 - the name of a file
 JOURNAL_FILE = "journal.jsonl"
+PRICES_FILE = "prices.json"
 DATABASE_FILE = "orch.duckdb"
 WORLD_DIR = "world"
 

@@ -102,7 +102,7 @@ def test_the_whole_schema(read, tmp_path):
     assert config.optimizer.options["periodic"] == PeriodicTable(interval_h=24.0, margin_pct=5.0)
     assert config.limits.max_per_node == Percent(percent=90.0)
     assert config.prices.override == {"GLM": Decimal("0.21"), "DATA": Decimal(1)}
-    assert config.prices.sources == ("coingecko",)
+    assert config.prices.sources == ("coingecko", "defillama", "binance", "coinbase", "bybit")
     assert config.notify == (Secret(value="mailto://me@example.org"), Secret(value="tgram://x"))
     disk, compute, relay, address = config.nodes
     assert [node.name for node in config.nodes] == ["disk", "compute", "relay", "address"]
@@ -117,7 +117,6 @@ def test_the_whole_schema(read, tmp_path):
     assert relay.options.rpc_url == "https://polygon.example/rpc"
     assert address.options.token == Secret(value="the-token")
     assert config.warnings == (
-        "prices.sources: not built yet and not asked: defillama, binance, coinbase, bybit; the others are used",
         (
             'nodes.disk.levers[0].kind = "storj_config" is not installed: orch only advises on what it would set; '
             "known: broken, cgroup, emulated"
@@ -385,15 +384,12 @@ def test_what_is_not_built_is_a_warning(read):
         interval_h = 12
         [costs]
         usd_per_kwh = { default = 0.3, bands = [{ from = "22:00", to = "06:00", usd_per_kwh = 0.2 }] }
-        [prices]
-        sources = ["coingeko"]
         [nodes.disk]
         protocol = "storj"
         levers = [{ kind = "emulatd" }, { kind = "broken" }]
     """)
     assert (config.optimizer.solver, config.optimizer.strategy) == ("linear", "threshold")
     assert config.optimizer.options["periodic"].interval_h == 12.0
-    assert config.prices.sources == ()
     assert config.nodes[0].levers == ()
     assert config.warnings == (
         'optimizer.solver = "genetic" is not installed, linear is used instead; known: greedy, keep, linear',
@@ -406,7 +402,6 @@ def test_what_is_not_built_is_a_warning(read):
             "costs.usd_per_kwh is set and costs.watts_per_core is not: net income stays unknown; "
             "set watts_per_core, and watts_idle for the host"
         ),
-        'prices.sources: not built yet and not asked: coingeko; did you mean "coingecko"?',
         (
             'nodes.disk.levers[0].kind = "emulatd" is not installed: orch only advises on what it would set; '
             'did you mean "emulated"?'

@@ -95,17 +95,3 @@ def test_lists_and_settings_have_their_shapes(client):
     assert data(client, "/retrieveUserSettings") == {"isConnectionPaused": False, "pauseConnectionExpiry": None}
     client.json("grass", "/nothing", status=404)
     client.json("grass", "/retrieveUser", status=405, method="POST")
-
-
-def test_prices_leave_out_what_they_do_not_know(world, client):
-    ids = "storj,golem,streamr,grass,polygon-ecosystem-token,nonsense"
-    query = f"ids={ids}&vs_currencies=usd&include_last_updated_at=true"
-    body = client.json("prices", "/api/v3/simple/price", query)
-    assert set(body) == {"storj", "golem", "streamr", "grass", "polygon-ecosystem-token"}
-    for coin, home in (("storj", 0.17), ("golem", 0.23), ("streamr", 0.03), ("grass", 0.31)):
-        assert 0.4 * home < body[coin]["usd"] < 2.5 * home
-        assert body[coin]["last_updated_at"] == world.time.timestamp()
-    assert Decimal(str(body["golem"]["usd"])) == world.market.exact("GLM", world.state.minute)
-    assert client.json("prices", "/api/v3/simple/price", "ids=golem&vs_currencies=eur") == {"golem": {}}
-    client.json("prices", "/api/v3/simple/price", "ids=golem", status=422)
-    client.json("prices", "/api/v3/coins/list", status=404)

@@ -17,7 +17,8 @@ def test_it_points_at_the_world_it_is_for(world):
     tables = demo_nodes(emulated_urls())
     assert tables["nodes"]["relay"]["operator"] == world.streamr.operator
     assert tables["nodes"]["compute"]["provider_dir"] == "http://control.emulated/provider"
-    assert tables["prices"] == {"sources": ["coingecko"], "coingecko_url": "http://prices.emulated"}
+    sources = ("coingecko", "defillama", "binance", "coinbase", "bybit")
+    assert tables["prices"] == {f"{source}_url": "http://prices.emulated" for source in sources}
     for name, node in tables["nodes"].items():
         assert node["levers"] == [
             {"kind": "emulated", "url": "http://control.emulated", "node": name, "mode": "auto"}
