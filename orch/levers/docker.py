@@ -7,6 +7,7 @@ means the whole machine.
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING
 
@@ -79,7 +80,7 @@ class DockerLever:
             cores = limits.nano_cpus / NANO
         elif limits.cpu_quota > 0:
             cores = limits.cpu_quota / (limits.cpu_period or PERIOD_US)
-        memory_gb = limits.memory / 1e9 if limits.memory > 0 else whole.or_zero("memory_gb")
+        memory_gb = min(limits.memory / 1e9 or math.inf, whole.or_zero("memory_gb"))
         return LeverReading(allocation=Resources(cpu_cores=grain(cores), memory_gb=grain(memory_gb)))
 
     def apply(self, options: DockerOptions, goal: Resources) -> Task[None]:
@@ -127,7 +128,9 @@ def _memory(goal: Resources, whole: Resources) -> dict[str, int]:
     if goal.memory_gb is None:
         return {}
     if goal.memory_gb >= grain(whole.or_zero("memory_gb")):
-        return {"Memory": -1, "MemorySwap": -1}
+        # Engines refuse to take a limit away: one of the whole machine limits nothing.
+        size = round(whole.or_zero("memory_gb") * 1e9)
+        return {"Memory": size, "MemorySwap": 2 * size}
     size = round(goal.memory_gb * 1e9)
     # Swap must never be below memory, and an update of one alone is refused where the other contradicts it.
     return {"Memory": size, "MemorySwap": size}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -65,6 +66,9 @@ def _docker(order: ToolCall) -> Got | Missed:
     from docker import errors
 
     wanted = msgspec.json.decode(order.body, type=ContainerOrder)
+    place = (order.socket or docker.constants.DEFAULT_UNIX_SOCKET).partition("://")[2]
+    if (order.socket or "unix://").startswith("unix://") and not Path(place).is_socket():
+        return Missed(reason="refused", sentence=f"no Docker engine listens at {place}", retryable=True)
     try:
         client = docker.DockerClient(base_url=order.socket or None, timeout=max(round(order.deadline_s), 1))
     except errors.DockerException as error:
