@@ -1,0 +1,111 @@
+"""The traffic lever on a pair of virtual interfaces between two network namespaces, measured by iperf3."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from orch.errors import LeverError
+from orch.levers.tc import LEVER, TcOptions
+from orch.model.resources import Resources
+from tests.fakes.hands import pull, this_host
+
+pytestmark = pytest.mark.real
+
+LINK_MBPS = 10_000.0
+NEAR, FAR = "10.213.7.1", "10.213.7.2"
+
+
+def sh(*command):
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=30).stdout
+
+
+@pytest.fixture(scope="module")
+def interface():
+    """Our end of the pair; an iperf3 server listens at the other, in a namespace of its own."""
+    if os.geteuid() != 0:
+        pytest.skip("interfaces are made by root")
+    for program in ("ip", "tc", "iperf3"):
+        if shutil.which(program, path="/usr/sbin:/usr/bin:/sbin:/bin") is None:
+            pytest.skip(f"{program} is not installed (apt install iproute2 iperf3)")
+    space, ours, theirs = f"orch{os.getpid()}", f"orcha{os.getpid()}"[:15], f"orchb{os.getpid()}"[:15]
+    try:
+        sh("ip", "netns", "add", space)
+    except subprocess.CalledProcessError as error:
+        pytest.skip(f"network namespaces cannot be made here: {error.stderr.strip()}")
+    try:
+        sh("ip", "link", "add", ours, "type", "veth", "peer", "name", theirs)
+        sh("ip", "link", "set", theirs, "netns", space)
+        sh("ip", "addr", "add", f"{NEAR}/24", "dev", ours)
+        sh("ip", "link", "set", ours, "up")
+        for arguments in (("addr", "add", f"{FAR}/24", "dev", theirs), ("link", "set", theirs, "up")):
+            sh("ip", "-n", space, *arguments)
+        command = ["ip", "netns", "exec", space, "iperf3", "-s", "--forceflush"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+            assert any("listening" in line for line in iter(server.stdout.readline, ""))
+            yield ours
+            server.kill()
+    finally:
+        for command in (("ip", "link", "del", ours), ("ip", "netns", "del", space)):
+            with contextlib.suppress(subprocess.CalledProcessError):
+                sh(*command)
+
+
+def measured_mbps(seconds=3, *, incoming=False):
+    """What iperf3 gets through, over some seconds after the first."""
+    command = ["iperf3", "-c", FAR, "-t", str(seconds), "-O", "1", "-J", *(["-R"] if incoming else [])]
+    report = json.loads(sh(*command))
+    return report["end"]["sum_received"]["bits_per_second"] / 1e6
+
+
+def test_sending_is_shaped_and_the_queue_of_before_restored(interface):
+    options = TcOptions(interface=interface, link_mbps=LINK_MBPS)
+    before = sh("tc", "qdisc", "show", "dev", interface)
+    assert pull(LEVER.read(options), this_host).allocation.bandwidth_mbps == LINK_MBPS
+    for mbps in (10.0, 25.0):
+        pull(LEVER.apply(options, Resources(bandwidth_mbps=mbps)), this_host)
+        assert pull(LEVER.read(options), this_host).allocation.bandwidth_mbps == mbps
+        assert measured_mbps() == pytest.approx(mbps, rel=0.1)
+    pull(LEVER.apply(options, Resources(bandwidth_mbps=LINK_MBPS)), this_host)
+    assert sh("tc", "qdisc", "show", "dev", interface) == before
+    assert pull(LEVER.read(options), this_host).allocation.bandwidth_mbps == LINK_MBPS
+    assert measured_mbps(2) > 100
+
+
+def test_receiving_is_shaped_too_where_the_kernel_can(interface):
+    options = TcOptions(interface=interface, link_mbps=LINK_MBPS, direction="both")
+    before = sh("tc", "qdisc", "show", "dev", interface)
+    try:
+        pull(LEVER.apply(options, Resources(bandwidth_mbps=10.0)), this_host)
+    except LeverError as error:
+        assert sh("ip", "-j", "link", "show").count("orch-") == 0
+        pytest.skip(f"this kernel cannot shape what comes in: {error}")
+    assert pull(LEVER.read(options), this_host).allocation.bandwidth_mbps == 10.0
+    assert measured_mbps(incoming=True) == pytest.approx(10.0, rel=0.1)
+    assert measured_mbps() == pytest.approx(10.0, rel=0.1)
+    pull(LEVER.apply(options, Resources(bandwidth_mbps=20.0)), this_host)
+    assert pull(LEVER.read(options), this_host).allocation.bandwidth_mbps == 20.0
+    pull(LEVER.apply(options, Resources(bandwidth_mbps=LINK_MBPS)), this_host)
+    assert sh("tc", "qdisc", "show", "dev", interface) == before
+    assert "orch-" not in sh("ip", "link", "show")
+
+
+def test_what_somebody_else_shapes_is_left_alone(interface):
+    options = TcOptions(interface=interface, link_mbps=LINK_MBPS)
+    sh("tc", "qdisc", "add", "dev", interface, "root", "handle", "1:", "htb")
+    theirs = sh("tc", "qdisc", "show", "dev", interface)
+    for task in (LEVER.read(options), LEVER.apply(options, Resources(bandwidth_mbps=10.0))):
+        with pytest.raises(LeverError, match=r"shaped by somebody else \(htb 1:\)"):
+            pull(task, this_host)
+    assert sh("tc", "qdisc", "show", "dev", interface) == theirs
+    sh("tc", "qdisc", "del", "dev", interface, "root")
+
+
+def test_an_interface_that_is_gone_is_named():
+    with pytest.raises(LeverError, match="orch-gone"):
+        pull(LEVER.read(TcOptions(interface="orch-gone", link_mbps=100.0)), this_host)
