@@ -10,11 +10,15 @@ import click
 from orch.cli.options import as_json, common
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from orch.boot.plans import Setting
     from orch.cli.findings import Checkup, Line, Opening
     from orch.cli.options import Where
+    from orch.cli.probe import Probed
     from orch.config.schema import Config
+    from orch.model.plans import Opportunity, Plan
 
 
 @click.command("check", short_help="Does everything answer? A remedy where it does not.")
@@ -46,7 +50,8 @@ def command(where: Where, repair: bool, json: bool) -> None:
 
 
 def _look(where: Where) -> Checkup:
-    from orch.cli.findings import checkup
+    from orch.cli.findings import BY_LOOK, BY_PLAN, checkup
+    from orch.cli.habits import habits
     from orch.cli.places import demo_dir, load_config
     from orch.cli.premises import premises
 
@@ -56,14 +61,20 @@ def _look(where: Where) -> Checkup:
 
         data_dir = demo_dir(where)
         lines = [_no_configuration(), *premises(data_dir, "emulated", WebConfig()), *_running_nodes(data_dir)]
-        return checkup("the demonstration", str(data_dir), lines, _set_badly(data_dir))
-    nodes, kind = _ask_nodes(config)
-    lines = [*_configuration(config), *premises(config.data_dir, kind, config.web), *nodes]
-    return checkup(config.source, str(config.data_dir), lines, _set_badly(config.data_dir))
+        recorded = _recorded_plan(data_dir)
+        openings = _openings(recorded.opportunities if recorded is not None else ())
+        return checkup("the demonstration", str(data_dir), lines, openings, None if recorded is None else BY_PLAN)
+    setting, found = _ask_nodes(config)
+    lines = [*_configuration(config), *premises(config.data_dir, found.kind, config.web)]
+    lines += [*habits(config), *found.lines]
+    recorded = _recorded_plan(config.data_dir)
+    by = BY_LOOK if recorded is None else BY_PLAN
+    opportunities = _by_this_look(setting, found) if recorded is None else recorded.opportunities
+    return checkup(config.source, str(config.data_dir), lines, _openings(opportunities), by)
 
 
-def _ask_nodes(config: Config) -> tuple[tuple[Line, ...], str | None]:
-    """Every node's lines. Raises ConfigError when the limits cannot be kept on this host."""
+def _ask_nodes(config: Config) -> tuple[Setting, Probed]:
+    """What every node says. Raises ConfigError when the limits cannot be kept on this host."""
     import socket
 
     from orch.boot.plans import make_setting
@@ -73,8 +84,7 @@ def _ask_nodes(config: Config) -> tuple[tuple[Line, ...], str | None]:
     setting = make_setting(config, host=socket.gethostname(), measured=measure_capacity(config.data_dir))
     if sys.stderr.isatty():
         click.echo(f"Asking {len(setting.nodes)} nodes ...", err=True)
-    found = probe(setting)
-    return found.lines, found.kind
+    return setting, probe(setting)
 
 
 def _configuration(config: Config) -> list[Line]:
@@ -98,7 +108,7 @@ def _no_configuration() -> Line:
         asked="configuration",
         result="note",
         sentence="none was found: orch runs the demonstration with EMULATED nodes",
-        remedy="describe your nodes in orch.toml, see the README",
+        remedy="run `orch init`: it looks for your nodes and writes orch.toml",
     )
 
 
@@ -128,25 +138,36 @@ def _running_nodes(data_dir: Path) -> list[Line]:
     ]
 
 
-def _set_badly(data_dir: Path) -> list[Opening]:
-    """The opportunities of the newest plan, with what it costs a month to leave them."""
-    from orch.cli.findings import Opening
-    from orch.cli.pages import HOURS_A_MONTH
+def _recorded_plan(data_dir: Path) -> Plan | None:
+    """The newest plan of an engine; None when none ever ran here, or its data cannot be read (told elsewhere)."""
     from orch.cli.source import open_source
-    from orch.cli.words import TITLES, amount
     from orch.errors import OrchError
     from orch.system.paths import DATABASE_FILE
 
     if not (data_dir / DATABASE_FILE).exists():
-        return []
+        return None
     try:
         with open_source(data_dir) as source:
-            plan = source.plan()
+            return source.plan()
     except OrchError:
-        # Why it cannot be read stands in a line of its own already.
-        return []
+        return None
+
+
+def _by_this_look(setting: Setting, found: Probed) -> tuple[Opportunity, ...]:
+    """What the nodes' own words of just now allow to conclude."""
+    from orch.cli.badly import opportunities_now
+
+    return opportunities_now(setting, found.seen, found.prices, found.at)
+
+
+def _openings(opportunities: Sequence[Opportunity]) -> list[Opening]:
+    """Opportunities in words, with what it costs a month to leave them."""
+    from orch.cli.findings import Opening
+    from orch.cli.pages import HOURS_A_MONTH
+    from orch.cli.words import TITLES, amount
+
     openings = []
-    for each in plan.opportunities if plan is not None else ():
+    for each in opportunities:
         what = "" if each.resource is None else f" {TITLES[each.resource]}"
         sentence = f"{each.node}{what} {amount(each.from_value)}, better {amount(each.to_value)}"
         mean = None if each.usd_per_hour is None else each.usd_per_hour.mean * HOURS_A_MONTH

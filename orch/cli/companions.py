@@ -35,7 +35,7 @@ def companions(
         given = replace(given, provider_dir=provider_dir(urls))
     if prices_url is None and _emulated(prices.headers, EMULATED_HEADER):
         prices_url = urls["prices"]
-    tables = demo_nodes(urls)
+    tables = demo_nodes({**urls, "prices": prices_url or urls["prices"]})
     return given, prices_url, {"host": tables["host"], "prices": tables["prices"]}
 
 

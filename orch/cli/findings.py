@@ -42,7 +42,7 @@ class Opening(Value):
 
 
 class Checkup(Value):
-    """The body of `check --json`. `problems` counts what failed."""
+    """The body of `check --json`. `problems` counts what failed; `set_badly_by` says what that rests on."""
 
     schema: int
     source: str
@@ -51,9 +51,16 @@ class Checkup(Value):
     warnings: int
     lines: tuple[Line, ...]
     set_badly: tuple[Opening, ...] = ()
+    set_badly_by: str | None = None
 
 
-def checkup(source: str, data_dir: str, lines: Sequence[Line], set_badly: Sequence[Opening]) -> Checkup:
+BY_PLAN = "the engine's last plan"
+BY_LOOK = "this one look; nodes that state no limit are taken at their minimum"
+
+
+def checkup(
+    source: str, data_dir: str, lines: Sequence[Line], set_badly: Sequence[Opening], by: str | None = None
+) -> Checkup:
     """Everything that was found, counted."""
     return Checkup(
         schema=1,
@@ -63,6 +70,7 @@ def checkup(source: str, data_dir: str, lines: Sequence[Line], set_badly: Sequen
         warnings=sum(1 for line in lines if line.result == "warning"),
         lines=tuple(lines),
         set_badly=tuple(set_badly),
+        set_badly_by=by,
     )
 
 
@@ -92,7 +100,10 @@ def checkup_page(found: Checkup) -> RenderableType:
         before = line.subject
     parts: list[RenderableType] = [Text(f"Checked {found.source}; data in {found.data_dir}\n", style="dim"), table]
     if found.set_badly:
-        parts.append(Text("\nSet badly today", style="bold"))
+        heading = Text("\nSet badly today", style="bold")
+        parts.append(
+            heading.append(f"  by {found.set_badly_by}" if found.set_badly_by else "", style="not bold dim")
+        )
         for each in found.set_badly:
             cost = "unknown" if each.usd_per_month is None else f"{usd(each.usd_per_month)} USD a month"
             parts.append(Text(f"{each.sentence}: {cost}"))

@@ -91,7 +91,9 @@ def _render(section: Section) -> str:
 
 
 def _comments(lines: tuple[str, ...]) -> str:
-    return "".join(f"# {line}".rstrip() + "\n" for line in lines)
+    """Comment lines. What a stranger's program said of itself may stand in them: no line of it gets out."""
+    plain = ("".join(each if each.isprintable() else " " for each in line) for line in lines)
+    return "".join(f"# {line}".rstrip() + "\n" for line in plain)
 
 
 def _put(table: Table, setting: Setting) -> None:

@@ -131,13 +131,9 @@ def _host(proposal: Proposal, facts: HostFacts, *, careful: bool) -> Section:
 
 
 def _prices(facts: HostFacts) -> Section:
-    if facts.emulated_tables is not None and "prices" in facts.emulated_tables:
-        table = {**facts.emulated_tables["prices"], "coingecko_url": facts.prices_url}
-    else:
-        table = {"coingecko_url": facts.prices_url}
-    return Section(
-        path=("prices",), settings=tuple(Setting(name=name, value=value) for name, value in table.items())
-    )
+    table = {"coingecko_url": facts.prices_url} if facts.emulated_tables is None else facts.emulated_tables["prices"]
+    settings = tuple(Setting(name=name, value=value) for name, value in table.items())
+    return Section(path=("prices",), settings=settings)
 
 
 def _node(name: str, node: Proposed, *, careful: bool) -> Section:

@@ -12,7 +12,7 @@ from orch.system.containers import ContainerSeen, read_containers
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-INTERPRETERS = frozenset({"node", "nodejs", "python", "python3", "sh", "bash", "tini", "dumb-init"})
+INTERPRETERS = frozenset({"node", "nodejs", "python", "sh", "bash", "tini", "dumb-init"})
 DOCKER_SOCKET = Path("/var/run/docker.sock")
 LARGEST_FILE = 1_000_000
 
@@ -112,7 +112,7 @@ def program_of(arguments: tuple[str, ...]) -> str:
     'streamr-node.js'
     """
     named = [Path(each).name for each in arguments if not each.startswith("-")]
-    if len(named) > 1 and named[0] in INTERPRETERS:
+    if len(named) > 1 and named[0].rstrip("0123456789.") in INTERPRETERS:
         return named[1]
     return named[0] if named else ""
 
