@@ -47,7 +47,11 @@ class Finding(Value):
 
 
 class Pace(Value):
-    """Income of the present allocation by the protocol's own formula, in native units per hour."""
+    """Income of the present allocation by the protocol's own formula, in native units per hour.
+
+    `exact` when it is measured and changes in steps (a stake's share): the newest counts alone, it is not
+    averaged with what was before the last step.
+    """
 
     unit: str
     low: float
@@ -56,6 +60,7 @@ class Pace(Value):
     evidence: Evidence
     window_s: float
     as_of: datetime
+    exact: bool = False
 
 
 class Outlook(Value):

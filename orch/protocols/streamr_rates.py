@@ -183,6 +183,7 @@ def pace(memory: StreamrMemory, now: datetime) -> Pace | None:
         evidence="accrued",
         window_s=memory.slopes[-1].seconds,
         as_of=newest.mined_at,
+        exact=True,
     )
 
 
