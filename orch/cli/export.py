@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from contextlib import suppress
 from pathlib import Path
 from tempfile import mkstemp
@@ -16,15 +15,13 @@ from orch.cli.options import MOMENT_TYPE, common, moment
 from orch.errors import DataDirError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from datetime import datetime
 
     from orch.cli.options import Since, Where
     from orch.cli.source import Format, Source
 
 FORMATS = ("csv", "parquet", "json")
-QUIET_S = 2.0
-MEGA = 1_000_000
 
 
 @click.command("export", short_help="A whole table as CSV, Parquet or JSON.")
@@ -42,13 +39,14 @@ def command(
     Times are UTC; money is exact: decimal strings in CSV and JSON, DECIMAL in Parquet.
     """
     from orch.cli.places import data_dir_of, whole
+    from orch.cli.progress import progress
     from orch.cli.source import open_source
 
     stdout = sys.stdout.buffer
     if output is None and fmt == "parquet" and sys.stdout.isatty():
         raise UsageError("Parquet is not for a terminal: give --output F, or a pipe.")
-    with open_source(data_dir_of(where)) as source:
-        chunks = _told(source.table(table, fmt, *_span(source, since, until)))
+    with open_source(data_dir_of(where)) as source, progress(table, to_file=output is not None) as told:
+        chunks = source.table(table, fmt, *_span(source, since, until), told)
         if output is None:
             for chunk in chunks:
                 stdout.write(chunk)
@@ -66,17 +64,6 @@ def _span(source: Source, since: Since | None, until: Since | None) -> tuple[dat
     if start is not None and end is not None and start > end:
         raise UsageError("--since is later than --until: nothing lies between them.")
     return start, end
-
-
-def _told(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The same chunks; says on stderr how far it is when it takes long."""
-    told, size = time.monotonic(), 0
-    for chunk in chunks:
-        yield chunk
-        size += len(chunk)
-        if time.monotonic() - told > QUIET_S:
-            told = time.monotonic()
-            click.echo(f"{size / MEGA:,.0f} MB ...", err=True)
 
 
 def _write(path: Path, chunks: Iterable[bytes]) -> int:

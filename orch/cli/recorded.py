@@ -6,8 +6,6 @@ from contextlib import closing, contextmanager
 from datetime import timedelta
 from decimal import Decimal
 from functools import cached_property
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -18,17 +16,18 @@ from orch.model.board import Dashboard
 from orch.model.money import EarnedUsd
 from orch.store import queries
 from orch.store.database import open_read_only
-from orch.store.export import export_table
+from orch.store.export import spool_table
 from orch.system.clock import RealClock
 from orch.web.shapes import HistoryBody, SeriesLine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
+    from pathlib import Path
 
     import duckdb
 
-    from orch.cli.source import Format, Metric
+    from orch.cli.source import Format, Metric, Told
     from orch.model.board import NodeView
     from orch.model.money import Rate
     from orch.model.moves import Reallocation
@@ -94,15 +93,15 @@ class RecordedData:
         )
         return HistoryBody(schema=1, metric=found.metric, unit=found.unit, step_s=found.step_s, series=lines)
 
-    def table(self, name: str, fmt: Format, since: datetime | None, until: datetime | None) -> Iterator[bytes]:
+    def table(
+        self, name: str, fmt: Format, since: datetime | None, until: datetime | None, told: Told | None = None
+    ) -> Iterator[bytes]:
         """A table as a stream; the file is closed before the first byte, however slow its reader is."""
-        with TemporaryDirectory(prefix="orch-export-") as directory:
-            written = Path(directory) / "table"
-            with self._open() as connection:
-                export_table(connection, name, fmt, since, until, written)
-            with written.open("rb") as file:
-                while chunk := file.read(CHUNK):
-                    yield chunk
+        with self._open() as connection:
+            spooled = spool_table(connection, name, fmt, since, until, told)
+        with spooled as file:
+            while chunk := file.read(CHUNK):
+                yield chunk
 
     @contextmanager
     def _open(self) -> Iterator[duckdb.DuckDBPyConnection]:

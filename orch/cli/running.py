@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from orch.cli.source import Format, Metric
+    from orch.cli.source import Format, Metric, Told
     from orch.system.paths import EngineInfo
 
 T = TypeVar("T", bound=msgspec.Struct)
 PATIENCE_S = 60.0
+EXPORT_S = 600.0
+"""A table is written whole before its first byte comes: millions of rows take their time."""
 GREETING_S = 10.0
 CHUNK = 1 << 16
 PAGE = 500
@@ -99,11 +101,17 @@ class RunningEngine:
         body = self._get("/api/v1/metrics-history", metric=metric, node=node, since=since, step_s=step_s)
         return decode(body, HistoryBody)
 
-    def table(self, name: str, fmt: Format, since: datetime | None, until: datetime | None) -> Iterator[bytes]:
+    def table(
+        self, name: str, fmt: Format, since: datetime | None, until: datetime | None, told: Told | None = None
+    ) -> Iterator[bytes]:
         """A table as a stream. Raises UsageError when there is no such table."""
-        path = f"/api/v1/tables/{quote(name, safe='')}"
-        with self._answer("GET", path, format=fmt, since=since, until=until) as answer:
+        path, read = f"/api/v1/tables/{quote(name, safe='')}", 0
+        with self._answer("GET", path, within_s=EXPORT_S, format=fmt, since=since, until=until) as answer:
+            whole = int(answer.headers.get("Content-Length") or 0)
             while chunk := _read(answer, CHUNK):
+                read += len(chunk)
+                if told is not None and whole:
+                    told(read, whole)
                 yield chunk
 
     def roll_back(self, reallocation_id: str) -> None:

@@ -11,7 +11,7 @@ from orch.errors import EngineError, StoreError
 from orch.system.paths import DATABASE_FILE, read_engine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import datetime
     from pathlib import Path
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Format: TypeAlias = Literal["csv", "parquet", "json"]
+Told: TypeAlias = "Callable[[int, int], object]"
+"""Hears how much is done, of how much: rows or bytes."""
 Metric: TypeAlias = Literal["usd_per_hour", "allocation", "used", "health"]
 
 NO_BOARD = "There is no board yet: the first one comes a few seconds after orch was started."
@@ -51,8 +53,10 @@ class Source(Protocol):
     def history(self, metric: Metric, node: str | None, since: datetime, step_s: int) -> HistoryBody:
         """A metric until now."""
 
-    def table(self, name: str, fmt: Format, since: datetime | None, until: datetime | None) -> Iterator[bytes]:
-        """A table as a stream of bytes. Raises UsageError when there is no such table."""
+    def table(
+        self, name: str, fmt: Format, since: datetime | None, until: datetime | None, told: Told | None = None
+    ) -> Iterator[bytes]:
+        """A table as a stream of bytes; `told` hears how far it is. Raises UsageError when there is none such."""
 
 
 @contextmanager

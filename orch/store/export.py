@@ -12,19 +12,20 @@ import shutil
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, BinaryIO, Literal, TypeAlias
 
 from orch.errors import UsageError
 from orch.store.transaction import explained, transaction
 from orch.store.values import to_stored_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
 
     import duckdb
 
     Span: TypeAlias = tuple[datetime | None, datetime | None]
+    Told: TypeAlias = Callable[[int, int], object]
 
 Format: TypeAlias = Literal["csv", "parquet", "json"]
 
@@ -67,8 +68,11 @@ def export_table(
     since: datetime | None,
     until: datetime | None,
     output: Path,
+    told: Told | None = None,
 ) -> int:
     """Write the rows of a table whose time is in [since, until) to a file, oldest first.
+
+    `told` hears how many rows are written, of how many, after every slice.
 
     Returns:
         How many rows were written.
@@ -87,6 +91,8 @@ def export_table(
         columns, is_wide = _columns(connection, table, plain=fmt != "parquet")
         most = WIDE_SLICE_ROWS if is_wide else SLICE_ROWS
         parts = _parts(connection, table, fmt, columns, whole, most, Path(directory))
+        if told is not None:
+            parts = _counted(parts, _rows(connection, table, whole), told)
         if fmt != "parquet":
             return _join(parts, fmt, output)
         return _join_parquet(connection, parts, WIDE_PARQUET_GROUP_ROWS if is_wide else PARQUET_GROUP_ROWS, output)
@@ -106,6 +112,21 @@ def _parts(
         part = directory / str(number)
         options = "FORMAT csv, HEADER false" if fmt == "csv" and number else OPTIONS[fmt]
         yield part, _copy(connection, table, columns, span, part, options)
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, table: str, whole: Span) -> int:
+    query = f"SELECT count(*) FROM {table} WHERE {_within(f'{table}.{TABLES[table][0]}')}"  # noqa: S608
+    count: int = connection.execute(query, _named(whole)).fetchall()[0][0]
+    return count
+
+
+def _counted(parts: Iterable[tuple[Path, int]], whole: int, told: Told) -> Iterator[tuple[Path, int]]:
+    """The same parts; says how many rows they have in all."""
+    written = 0
+    for part, rows in parts:
+        written += rows
+        told(written, whole)
+        yield part, rows
 
 
 def _join(parts: Iterable[tuple[Path, int]], fmt: Format, output: Path) -> int:
@@ -170,6 +191,24 @@ def _named(span: Span) -> dict[str, datetime | None]:
     return {"since": span[0], "until": span[1]}
 
 
+def spool_table(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    fmt: Format,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    told: Told | None = None,
+) -> BinaryIO:
+    """The same as an open file without a name, at its beginning: it is gone when it is closed.
+
+    Whoever reads it, however slowly, keeps nobody from the database.
+    """
+    with TemporaryDirectory(prefix="orch-export-") as directory:
+        path = Path(directory) / f"{table}.{fmt}"
+        export_table(connection, table, fmt, since, until, path, told)
+        return path.open("rb")
+
+
 def stream_table(
     connection: duckdb.DuckDBPyConnection,
     table: str,
@@ -177,7 +216,7 @@ def stream_table(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> Iterator[bytes]:
-    """The same as chunks of bytes, by way of a temporary file. The first chunk comes when all is written.
+    """The same as chunks of bytes. The first chunk comes when all is written.
 
     Raises:
         UsageError: At once, when there is no such table or format.
@@ -189,12 +228,9 @@ def stream_table(
 def _chunks(
     connection: duckdb.DuckDBPyConnection, table: str, fmt: Format, since: datetime | None, until: datetime | None
 ) -> Iterator[bytes]:
-    with TemporaryDirectory(prefix="orch-export-") as directory:
-        path = Path(directory) / f"{table}.{fmt}"
-        export_table(connection, table, fmt, since, until, path)
-        with path.open("rb") as file:
-            while chunk := file.read(CHUNK):
-                yield chunk
+    with spool_table(connection, table, fmt, since, until) as file:
+        while chunk := file.read(CHUNK):
+            yield chunk
 
 
 def _check(table: str, fmt: str) -> None:

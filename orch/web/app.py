@@ -6,9 +6,10 @@ board.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator  # noqa: TC003 - Litestar reads annotations at run time
+import os
+from collections.abc import AsyncIterator  # noqa: TC003 - Litestar reads annotations at run time
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal
 
 import msgspec
 from litestar import Litestar, Request, Response, get, post
@@ -31,7 +32,7 @@ from orch.model.board import Dashboard
 from orch.model.moves import Reallocation
 from orch.model.plans import Decision, Plan
 from orch.store import queries, series
-from orch.store.export import stream_table
+from orch.store.export import CHUNK, spool_table
 from orch.web.guard import guard, on_anything, on_http, on_orch
 from orch.web.shapes import (
     AcceptedBody,
@@ -231,13 +232,15 @@ def tables(
     fmt: Annotated[Format, Parameter(query="format")] = "csv",
 ) -> Stream:
     """A whole table, streamed."""
-    backend = _backend(state)
-    chunks = _table_chunks(backend, table, fmt, _aware(since), _aware(until))
-    first = next(chunks, b"")
+    with _backend(state).shelf.reader() as connection:
+        spooled = spool_table(connection, table, fmt, _aware(since), _aware(until))
     return Stream(
-        _again(first, chunks),
+        _pieces(spooled),
         media_type=MEDIA[fmt],
-        headers={"Content-Disposition": f'attachment; filename="{table}.{fmt}"'},
+        headers={
+            "Content-Disposition": f'attachment; filename="{table}.{fmt}"',
+            "Content-Length": str(os.fstat(spooled.fileno()).st_size),
+        },
     )
 
 
@@ -247,17 +250,10 @@ async def config(state: State) -> dict[str, Any]:
     return _backend(state).config
 
 
-def _table_chunks(
-    backend: Backend, table: str, fmt: Format, since: datetime | None, until: datetime | None
-) -> Iterator[bytes]:
-    with backend.shelf.reader() as connection:
-        yield from stream_table(connection, table, fmt, since, until)
-
-
-async def _again(first: bytes, rest: Iterator[bytes]) -> AsyncIterator[bytes]:
-    yield first
-    for chunk in rest:
-        yield chunk
+async def _pieces(file: BinaryIO) -> AsyncIterator[bytes]:
+    with file:
+        while piece := file.read(CHUNK):
+            yield piece
 
 
 def _aware(when: datetime | None) -> datetime | None:

@@ -289,12 +289,44 @@ def test_an_export_that_cannot_be_written_is_one_sentence(orch, stopped, tmp_pat
     assert "cannot be written" in found.stderr
 
 
-def test_a_long_export_says_how_far_it_is(monkeypatch, capsys):
-    from orch.cli import export
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
 
-    monkeypatch.setattr(export, "QUIET_S", -1.0)
-    assert list(export._told([b"x" * 3_000_000])) == [b"x" * 3_000_000]
-    assert capsys.readouterr().err == "3 MB ...\n"
+
+def test_a_bar_on_a_terminal_says_how_far_an_export_is(stopped, monkeypatch):
+    from orch.cli.progress import progress
+    from orch.cli.recorded import RecordedData
+
+    seen = []
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    with progress("ledger", to_file=True) as told:
+        assert told is not None
+        hear = lambda done, whole: seen.append((done, whole)) or told(done, whole)  # noqa: E731 - two listeners
+        body = b"".join(RecordedData(stopped / DATABASE_FILE).table("ledger", "csv", None, None, hear))
+    assert seen == [(8, 8)]
+    assert body.count(b"\n") == 9
+    assert "ledger" in terminal.getvalue()
+
+
+@pytest.mark.parametrize("terminals", [(), ("stdout", "stderr")])
+def test_there_is_no_bar_without_a_terminal_and_none_among_the_rows(monkeypatch, terminals):
+    from orch.cli.progress import progress
+
+    for name in terminals:
+        monkeypatch.setattr(f"sys.{name}", Terminal())
+    with progress("ledger", to_file=False) as told:
+        assert told is None
+
+
+def test_a_running_engine_says_how_many_bytes_come(orch, running):
+    from orch.cli.source import open_source
+
+    seen = []
+    with open_source(running.data_dir) as source:
+        body = b"".join(source.table("ledger", "json", None, None, lambda *how_far: seen.append(how_far)))
+    assert seen[-1] == (len(body), len(body))
 
 
 # -- for people --------------------------------------------------------------------------------------------
