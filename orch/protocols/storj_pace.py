@@ -31,13 +31,21 @@ from orch.protocols.storj_growth import (
 if TYPE_CHECKING:
     from orch.protocols.storj_values import Memory, Month, Prices, Traffic
 
-COUNTED_DOUBT, MEASURED_DOUBT = 0.08, 0.3
-"""How wrong growth since the last report may be, by what moved: an uneven day, uncounted deletions."""
-
-
+NOON = timedelta(hours=12)
 UNREPORTED = timedelta(hours=72)
 """A satellite that a node joined this long ago has reported, if there is anything to report."""
 
+MOST_SCALED = 2.0
+"""Egress of an earlier day is scaled to what is stored now by no more than this."""
+
+USUAL_SPREAD, USUAL_DAYS = 0.09, 3
+"""How much days of egress usually differ, as a share of it, and how many days seen this counts as."""
+
+PROJECTED_DOUBT = 0.05
+"""How far what the node only projects may be off, after growth that no report has counted."""
+
+COUNTED_DOUBT, MEASURED_DOUBT = 0.06, 0.3
+"""How wrong growth since the last report may be, by what moved: an uneven day, uncounted deletions."""
 
 T_90 = (6.314, 2.920, 2.353, 2.132, 2.015, 1.943, 1.895)
 """Two-sided 90 % quantiles of Student's t for 1, 2, ... degrees of freedom."""
@@ -64,9 +72,8 @@ class Flow(Value):
 def pace(flows: tuple[Flow, ...]) -> Pace | None:
     """USD per hour before anything is held back; None until every satellite has told its prices and its use.
 
-    The interval is that of what is stored now, in quadrature with that of one day's egress (90 %, Student's t over
-    whole days); with fewer than two whole days egress may be anything from nothing to twice what was seen.
-    Prices are cut to whole cents: upwards the interval has the rest of the cent.
+    The interval is that of what is stored now, in quadrature with that of one more day's egress. Prices are cut to
+    whole cents: upwards the interval has the rest of the cent.
     """
     if not flows:
         return None
@@ -74,10 +81,9 @@ def pace(flows: tuple[Flow, ...]) -> Pace | None:
     days: dict[datetime, float] = {}
     for flow in flows:
         for day, usd in flow.by_day:
-            days[day] = days.get(day, 0.0) + usd
-    spread = _spread(tuple(usd / 24 for usd in days.values()))
+            days[day] = days.get(day, 0.0) + usd / 24
     unsure = sum(flow.unsure for flow in flows)
-    reach = hypot(unsure, egress if spread is None else min(spread, egress))
+    reach = hypot(unsure, _spread(egress, tuple(days.values())))
     mean = storage + egress
     return Pace(
         unit="USD",
@@ -113,19 +119,20 @@ def _flow(memory: Memory, key: str, month: Month, prices: Prices) -> Flow | None
     if hours < SHORTEST_WINDOW_H or (month.stored is None and not _empty(month)):
         return None
     stored, doubt = _stored_now(memory, month)
-    first = day_start(start)
-    by_day = {t.day: _worth(t, prices) for t in month.traffic if t.day >= first}
-    whole = whole_days(start, month.as_of)
+    first, whole = day_start(start), whole_days(start, month.as_of)
+    sizes = _sizes(memory, month, stored)
+    worth = {t.day: _worth(t, prices) * sizes[t.day] for t in month.traffic if t.day >= first}
+    by_day = tuple((day, worth.get(day, 0.0)) for day in whole)
     per_cent = stored / BYTES_PER_TB / CENTS_PER_USD / HOURS_PER_MONTH
     return Flow(
         satellite=key,
         storage=per_cent * prices.disk,
         unsure=doubt / BYTES_PER_TB * prices.disk / CENTS_PER_USD / HOURS_PER_MONTH,
         cut=per_cent if prices.known else 0.0,
-        egress=sum(by_day.values()) / hours,
+        egress=fmean(usd for _, usd in by_day) / 24 if by_day else sum(worth.values()) / hours,
         stored=stored,
-        by_day=tuple((day, by_day.get(day, 0.0)) for day in whole),
-        hours=hours,
+        by_day=by_day,
+        hours=24.0 * len(by_day) or hours,
         as_of=month.as_of,
     )
 
@@ -145,41 +152,43 @@ def _stored_now(memory: Memory, month: Month) -> tuple[float, float]:
     came and, in part, what went. Where it counts no deletions, they are what the disk did not grow by; without
     samples of the disk they may be anything up to all that came.
     """
-    if month.stored is None:
+    report = month.stored
+    if report is None:
         return 0.0, 0.0
-    came, went = _since_noon(month)
-    hours = (month.as_of - month.stored.day).total_seconds() / 3600 - 12
-    if hours <= 0:
-        return month.stored.amount, 0.0
-    if any(traffic.deleted for traffic in month.traffic):
-        grown_by = came - went
-        doubt = COUNTED_DOUBT * (came + went)
-    else:
-        share = _kept_share(memory)
-        grown_by = came * (0.5 if share is None else share)
-        doubt = came * (0.5 if share is None else MEASURED_DOUBT)
-    return max(0.0, month.stored.amount + grown_by), doubt
-
-
-def _since_noon(month: Month) -> tuple[float, float]:
-    """Bytes that came and went since the middle of the newest reported day."""
-    day = month.stored.day if month.stored is not None else month.as_of
-    came = went = 0.0
+    if report.projected:
+        return report.amount, PROJECTED_DOUBT * report.amount
+    share, doubt = _kept(memory, month)
+    grown_by = moved = 0.0
     for traffic in month.traffic:
-        if traffic.day >= day:
-            part = 0.5 if traffic.day == day else 1.0
-            came += part * traffic.ingress
-            went += part * traffic.deleted
-    return came, went
+        if traffic.day >= report.day and month.as_of > report.day + NOON:
+            part = 0.5 if traffic.day == report.day else 1.0
+            grown_by += part * (share * traffic.ingress - traffic.deleted)
+            moved += part * (traffic.ingress + traffic.deleted)
+    return max(0.0, report.amount + grown_by), doubt * moved
 
 
-def _kept_share(memory: Memory) -> float | None:
-    """Of the bytes that came, the share by which the disk really grew."""
-    days = [day for day in known_days(memory.merged) if day.ingress]
+def _kept(memory: Memory, month: Month) -> tuple[float, float]:
+    """Of the bytes that come, the share that stays but for the deletions that are counted; and its doubt."""
+    if any(traffic.deleted for traffic in month.traffic):
+        return 1.0, COUNTED_DOUBT
+    days = [day for day in known_days(memory.merged) if day.ingress][-WINDOW.days :]
     if memory.grown_per_hour is None or not days:
-        return None
-    came = sum(day.ingress for day in days[-WINDOW.days :]) / sum(day.hours for day in days[-WINDOW.days :])
-    return min(1.0, max(0.0, memory.grown_per_hour / came))
+        return 0.5, 0.5
+    came = sum(day.ingress for day in days) / sum(day.hours for day in days)
+    return min(1.0, max(0.0, memory.grown_per_hour / came)), MEASURED_DOUBT
+
+
+def _sizes(memory: Memory, month: Month, stored: float) -> dict[datetime, float]:
+    """By how much more is stored now than on each day: egress goes with what there is to be read."""
+    share, _ = _kept(memory, month)
+    sizes: dict[datetime, float] = {}
+    later = 0.0
+    for traffic in reversed(month.traffic):
+        net = share * traffic.ingress - traffic.deleted
+        then = stored - later - net / 2
+        sizes[traffic.day] = min(MOST_SCALED, max(1 / MOST_SCALED, stored / then)) if then > 0 < stored else 1.0
+        later += net
+    return sizes
 
 
 def _worth(traffic: Traffic, prices: Prices) -> float:
@@ -188,10 +197,15 @@ def _worth(traffic: Traffic, prices: Prices) -> float:
     return cents / BYTES_PER_TB / CENTS_PER_USD
 
 
-def _spread(rates: tuple[float, ...]) -> float | None:
-    """Half the width of the interval in which one more day's rate lies (90 %)."""
-    if len(rates) < 2:
-        return None
-    middle, count = fmean(rates), len(rates)
-    deviation = sqrt(sum((rate - middle) ** 2 for rate in rates) / (count - 1))
-    return T_90[min(count - 1, len(T_90)) - 1] * deviation * sqrt(1 + 1 / count)
+def _spread(mean: float, rates: tuple[float, ...]) -> float:
+    """Half the width of the interval in which one more day's rate lies (90 %, Student's t).
+
+    A few days alone say little of how days differ: `USUAL_SPREAD` counts beside them as much as `USUAL_DAYS`.
+    """
+    count = max(1, len(rates))
+    squares = USUAL_DAYS * (USUAL_SPREAD * mean) ** 2
+    if rates:
+        middle = fmean(rates)
+        squares += sum((rate - middle) ** 2 for rate in rates)
+    freedom = USUAL_DAYS + count - 1
+    return T_90[min(freedom, len(T_90)) - 1] * sqrt(squares / freedom * (1 + 1 / count))
