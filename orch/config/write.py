@@ -108,6 +108,7 @@ def _put(table: Table, setting: Setting) -> None:
     item = _item(setting.value)
     if setting.comment:
         item.comment(setting.comment)
+        item.trivia.comment_ws = "  "
     table.append(setting.name, item)
 
 

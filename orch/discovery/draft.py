@@ -125,13 +125,15 @@ def _host(proposal: Proposal, facts: HostFacts, *, careful: bool) -> Section:
     if given and (here is None or given + kept > here):
         why = "the disks of your nodes lie elsewhere: what they were given, correct it"
         settings.append(Setting(name="storage_gb", value=math.ceil(given + kept), comment=why))
-    settings.append(Setting(name="reserve", value=RESERVE, comment="what the host keeps for itself", off=careful))
+    settings.append(Setting(name="reserve", value=RESERVE, comment="the host's own", off=careful))
     above = (f"What is not set is measured (now {measured}).",) if measured else ()
     return Section(path=("host",), settings=tuple(settings), above=above)
 
 
 def _prices(facts: HostFacts) -> Section:
-    table = {"coingecko_url": facts.prices_url} if facts.emulated_tables is None else facts.emulated_tables["prices"]
+    table = (
+        {"coingecko_url": facts.prices_url} if facts.emulated_tables is None else facts.emulated_tables["prices"]
+    )
     settings = tuple(Setting(name=name, value=value) for name, value in table.items())
     return Section(path=("prices",), settings=settings)
 
@@ -141,7 +143,7 @@ def _node(name: str, node: Proposed, *, careful: bool) -> Section:
     floor = [Setting(name="min", value=minimum, comment="never less", off=careful)] if minimum else []
     return Section(
         path=("nodes", name),
-        above=(PURPOSE[node.protocol], *(f"Seen: {how}" for how in node.how)),
+        above=(PURPOSE[node.protocol], *(f"Found: {how}" for how in node.how)),
         settings=(
             Setting(name="protocol", value=node.protocol),
             *(Setting(name=key.name, value=key.value, comment=key.comment) for key in node.keys),

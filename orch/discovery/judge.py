@@ -369,7 +369,7 @@ def _absent(seen: Surroundings, network: Network, silent: str, start: str, unsee
 def _place(source: str, file: str, chosen: str | None) -> str:
     if chosen is not None:
         return f"{source}; the file has mode 0600"
-    return f'{source}; or {{ file = "{file}" }} with mode 0600; never in clear'
+    return f'{source}; or {{ file = "{file}" }}, mode 0600'
 
 
 def _numbered(name: str, number: int) -> str:

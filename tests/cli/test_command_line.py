@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-HEAVY = ("duckdb", "numpy", "litestar", "highspy", "pykka", "rich", "requests", "uvicorn", "psutil")
+HEAVY = ("duckdb", "numpy", "litestar", "highspy", "pykka", "rich", "requests", "uvicorn", "psutil", "tomlkit")
 
 
 def run(*args, **options):
@@ -23,7 +23,7 @@ def test_help_loads_nothing_heavy():
     code = f"""
 import sys
 from orch.cli import main
-for args in (["--help"], ["run", "--help"], ["check", "--help"], ["export", "--help"]):
+for args in (["--help"], ["run", "--help"], ["check", "--help"], ["init", "--help"], ["export", "--help"]):
     try:
         main(args, prog_name="orch")
     except SystemExit as end:
@@ -36,6 +36,7 @@ print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)
         "run",
         "demo",
         "emulate",
+        "init",
         "check",
         "status",
         "plan",

@@ -63,7 +63,7 @@ def test_what_cannot_be_added_to_is_refused_with_the_way_out(before):
 
 @pytest.mark.parametrize("said", ["1.0\n[web]\nbind = '0.0.0.0'", "1.0\r\nmode = 1", "a\x00b", "a\u2028[b]"])
 def test_nothing_that_a_node_says_gets_out_of_its_comment(said):
-    section = Section(path=("nodes", "disk"), above=(f"Seen: {said}",), settings=DISK.settings[:1])
+    section = Section(path=("nodes", "disk"), above=(f"Found: {said}",), settings=DISK.settings[:1])
     assert tomllib.loads(with_sections("", (section,), "x")) == {"nodes": {"disk": {"protocol": "storj"}}}
 
 

@@ -9,7 +9,15 @@ from pathlib import Path
 import click
 
 from orch.cli import main
+from orch.cli.init import command as init
 from orch.config.load import from_tables
+from orch.config.write import with_sections
+from orch.discovery.draft import HEADING, HostFacts, draft
+from orch.discovery.judge import propose
+from orch.discovery.knock import Opened
+from orch.discovery.proposal import Given
+from orch.model.resources import Resources
+from orch.system.surroundings import FileSeen, ProcessSeen, Surroundings
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -26,10 +34,40 @@ def test_the_two_commands_come_first_each_on_a_line_of_its_own():
 
 
 def test_its_configuration_is_one(tmp_path):
-    (tmp_path / "grass.token").write_text("token")
     (table,) = blocks("toml")
-    config = from_tables(tomllib.loads(table), {"YAGNA_APPKEY": "key"}, tmp_path)
+    config = from_tables(tomllib.loads(table), {"YAGNA_APPKEY": "key", "GRASS_TOKEN": "token"}, tmp_path)
     assert [node.protocol for node in config.nodes] == ["storj", "golem", "streamr", "grass"]
+    assert config.mode == "suggest"
+
+
+def test_its_configuration_is_what_init_writes():
+    seen = Surroundings(
+        processes=tuple(
+            ProcessSeen(program=program, pid=pid)
+            for program, pid in (("storagenode", 812), ("ya-provider", 934), ("grass", 1207))
+        ),
+        files=(FileSeen(path="/home/you/.local/share/ya-provider/hardware.json", text="{}"),),
+    )
+    opened = (
+        Opened(
+            network="storj",
+            url="http://127.0.0.1:14002",
+            why="port 14002",
+            version="1.162.3",
+            allocated_gb=6000.0,
+        ),
+        Opened(network="golem", url="http://127.0.0.1:7465", why="port 7465", version="0.17.6"),
+    )
+    given = Given(operator=f"0x{'0' * 40}", rpc_url="https://polygon.example/rpc")
+    facts = HostFacts(measured=Resources(cpu_cores=16.0, memory_gb=64.0, storage_gb=8000.0))
+    made = draft(propose(seen, opened, given), {}, facts)
+    assert blocks("toml") == [with_sections("", made.sections, "orch.toml", HEADING)]
+
+
+def test_every_option_it_names_of_init_exists():
+    known = {option for each in init.params for option in each.opts}
+    named = set(re.findall(r"`(--[a-z-]+)`", README.partition("## With your own")[2].partition("Then:")[0]))
+    assert {"--operator", "--rpc-url", "--grass-url"} <= named <= known
 
 
 def test_every_command_it_names_exists():
