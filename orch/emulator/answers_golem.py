@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from orch.emulator import answers_golem_pay
+from orch.emulator.answers_golem_signs import USAGE_VECTOR, activity_id, healthcheck, metrics, monitor, usage
 from orch.emulator.asks import REFUSED, Ask, Response, json_response, text_response, zulu
 from orch.emulator.facts import APP_KEY, MINUTE
 from orch.emulator.provider import offer as on_offer
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 OPEN = ("/version/get", "/metrics-api", "/dashboard")
 STATES = ("Proposal", "Pending", "Cancelled", "Rejected", "Approved", "Expired", "Terminated")
 PLATFORM = "erc20-polygon-glm"
-USAGE_VECTOR = ["golem.usage.cpu_sec", "golem.usage.duration_sec"]
 
 
 def answer(world: World, ask: Ask, now: datetime) -> Response:
@@ -40,16 +40,38 @@ def answer(world: World, ask: Ask, now: datetime) -> Response:
             return json_response(_version())
         case ["net-api", "v2", "net", "status"]:
             return json_response(_net_status(world, now))
+        case ["healthcheck"]:
+            return healthcheck()
         case ["payment-api", "v1", *rest]:
             return answers_golem_pay.answer(world, ask, rest)
-        case ["market-api", "v1", "offers"]:
-            return json_response(_offers(world, now))
-        case ["market-api", "v1", "agreements"]:
-            return _agreements(world, ask)
-        case ["market-api", "v1", "agreements", identity]:
-            return _agreement(world, identity)
+        case ["market-api", "v1", *rest]:
+            return _market(world, ask, rest, now)
         case ["activity-api", "v1", *rest]:
             return _activity(world, ask, rest)
+        case ["metrics-api", "v1", *rest]:
+            return _metrics(world, rest, now)
+    return Response(status=404)
+
+
+def _market(world: World, ask: Ask, rest: list[str], now: datetime) -> Response:
+    match rest:
+        case ["offers"]:
+            return json_response(_offers(world, now))
+        case ["agreements"]:
+            return _agreements(world, ask)
+        case ["agreements", identity]:
+            return _agreement(world, identity)
+        case ["agreementEvents"]:
+            return _agreement_events(world, ask)
+    return Response(status=404)
+
+
+def _metrics(world: World, rest: list[str], now: datetime) -> Response:
+    match rest:
+        case ["expose" | "sorted"]:
+            return metrics(world, now)
+        case ["filtered", prefixes]:
+            return metrics(world, now, prefixes.split(","))
     return Response(status=404)
 
 
@@ -135,7 +157,8 @@ def state_of(agreement: Agreement) -> str:
 def _agreements(world: World, ask: Ask) -> Response:
     wanted = ask.parameters.get("state")
     if wanted is not None and wanted not in STATES:
-        return text_response(f"Query deserialize error: unknown variant `{wanted}`", 400)
+        known = ", ".join(f"`{state}`" for state in STATES)
+        return text_response(f"Query deserialize error: unknown variant `{wanted}`, expected one of {known}", 400)
     try:
         after = answers_golem_pay.moment(ask.parameters.get("afterDate"))
         before = answers_golem_pay.moment(ask.parameters.get("beforeDate"))
@@ -194,16 +217,30 @@ def _agreement(world: World, identity: str) -> Response:
     return json_response(body)
 
 
-def activity_id(agreement: Agreement) -> str:
-    """The one activity of an agreement."""
-    return agreement.id[32:]
-
-
-def usage(agreement: Agreement, minute: int) -> list[float]:
-    """CPU-seconds over all threads, and seconds."""
-    end = minute if agreement.ended < 0 else min(minute, agreement.ended)
-    seconds = float((end - agreement.signed) * MINUTE)
-    return [seconds * agreement.busy, seconds]
+def _agreement_events(world: World, ask: Ask) -> Response:
+    """Approvals and endings by their time."""
+    try:
+        after = answers_golem_pay.moment(ask.parameters.get("afterTimestamp"))
+        most = int(ask.parameters.get("maxEvents", "500"))
+    except ValueError as fault:
+        return text_response(f"Query deserialize error: {fault}", 400)
+    events: list[tuple[float, dict[str, Any]]] = []
+    for each in world.state.golem.agreements:
+        signed = each.signed * MINUTE
+        row: dict[str, Any] = {"agreementId": each.id, "eventDate": zulu(signed)}
+        events.append((signed, row | {"eventType": "AgreementApprovedEvent"}))
+        if each.ended >= 0:
+            ended = each.ended * MINUTE
+            code = "RequestorUnreachable" if each.broken else "Success"
+            over = {
+                "eventDate": zulu(ended),
+                "eventType": "AgreementTerminatedEvent",
+                "terminator": "Provider" if each.broken else "Requestor",
+                "reason": {"message": "Finished", "golem.provider.code": code},
+            }
+            events.append((ended, row | over))
+    events.sort(key=lambda pair: pair[0])
+    return json_response([event for second, event in events if after is None or second > after][:most])
 
 
 def _activity(world: World, ask: Ask, rest: list[str]) -> Response:
@@ -211,14 +248,16 @@ def _activity(world: World, ask: Ask, rest: list[str]) -> Response:
     agreements = world.state.golem.agreements
     match rest:
         case ["_monitor"]:
-            return _monitor(world)
+            return monitor(world)
         case ["activity"]:
-            wanted = ask.parameters.get("agreementId")
-            return json_response([activity_id(each) for each in agreements if each.id == wanted])
+            wanted = ask.parameters.get("agreementId", "")
+            found = [activity_id(each) for each in agreements if each.id == wanted]
+            return json_response(found) if found else json_response({"message": f"Not found: {wanted}"}, 404)
         case ["activity", identity, what]:
             agreement = next((each for each in agreements if activity_id(each) == identity), None)
             if agreement is None:
-                return json_response({"message": "No activity found"}, 500)
+                message = f"DAO error: Not found: agreement id for activity: {identity}"
+                return json_response({"message": message}, 500)
             if what == "state":
                 state = "Ready" if agreement.ended < 0 else "Terminated"
                 return json_response({"state": [state, None], "reason": None})
@@ -228,22 +267,3 @@ def _activity(world: World, ask: Ask, rest: list[str]) -> Response:
             if what == "agreement":
                 return json_response(agreement.id)
     return Response(status=404)
-
-
-def _monitor(world: World) -> Response:
-    """The first message of the live feed; the stream is then closed."""
-    minute = world.state.minute
-    activities = []
-    for agreement in world.state.golem.agreements[-5:]:
-        counters = dict(zip(USAGE_VECTOR, usage(agreement, minute), strict=True))
-        activities.append(
-            {
-                "id": activity_id(agreement),
-                "state": "Ready" if agreement.ended < 0 else "Terminated",
-                "usage": counters,
-                "exeUnit": "vm",
-                "agreementId": agreement.id,
-            }
-        )
-    message = json_response({"ts": zulu(minute * MINUTE), "activities": activities}).body
-    return Response(headers=(("Content-Type", "text/event-stream"),), body=b"data: " + message + b"\n\n")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from orch.emulator.world import World
 
 PLATFORM = "erc20-polygon-glm"
+_PEERS = ("peerId", "payeeAddr", "payerAddr")
 
 
 def answer(world: World, ask: Ask, rest: list[str]) -> Response:
@@ -31,17 +32,52 @@ def answer(world: World, ask: Ask, rest: list[str]) -> Response:
     except ValueError as fault:
         return text_response(f"Query deserialize error: {fault}", 400)
     match rest:
+        case ["payAgreements" | "payActivities", *_]:
+            return _totals(world, rest, after, most)
+        case ["invoices" | "debitNotes", *_]:
+            return _documents(world, rest, after, most)
+        case ["payments"]:
+            return json_response(_payments(world, after)[:events])
+        case ["payments", "status"]:
+            return _driver_status(parameters.get("driver"))
+        case ["invoiceEvents"]:
+            return json_response(_invoice_events(world, after)[:events])
+        case ["debitNoteEvents"]:
+            return json_response(_debit_note_events(world, after)[:events])
+        case ["batchCycles"]:
+            return json_response([_batch_cycle(world)])
+        case ["providerAccounts"]:
+            return json_response([_account(world)])
+        case ["requestorAccounts"] | ["allocations"]:
+            return json_response([])
+    return Response(status=404)
+
+
+def _totals(world: World, rest: list[str], after: float | None, most: int | None) -> Response:
+    """Running totals, by agreement and by activity."""
+    known = [each for each in _known(world, after) if _after(row_minute(each), after)]
+    match rest:
         case ["payAgreements"]:
-            rows = [
-                _pay_agreement(world, each) for each in _known(world, after) if _after(row_minute(each), after)
-            ]
-            return json_response(rows[:most])
+            return json_response([_pay_agreement(world, each) for each in known[:most]])
         case ["payAgreements", identity]:
             found = _find(world, identity)
             return json_response(None if found is None else _pay_agreement(world, found))
         case ["payAgreements", identity, "activities"]:
             found = _find(world, identity)
             return json_response([] if found is None else [_pay_activity(world, found)])
+        case ["payActivities"]:
+            return json_response([_pay_activity(world, each) for each in known[:most]])
+        case ["payActivities", identity]:
+            found = _by_activity(world, identity)
+            return json_response(None if found is None else _pay_activity(world, found) | _peers(world, found))
+        case ["payActivities", identity, "debitNotes"]:
+            return json_response(_chain(world, _by_activity(world, identity)))
+    return Response(status=404)
+
+
+def _documents(world: World, rest: list[str], after: float | None, most: int | None) -> Response:
+    """Invoices and debit notes, with what was paid for an invoice."""
+    match rest:
         case ["invoices"]:
             return json_response(_invoices(world, after)[:most])
         case ["invoices", identity]:
@@ -50,18 +86,15 @@ def answer(world: World, ask: Ask, rest: list[str]) -> Response:
             )
             row = None if owner is None else _invoice(world, owner)
             return json_response({"message": None}, 404) if row is None else json_response(row)
+        case ["invoices", identity, "payments"]:
+            return json_response([each for each in _payments(world, None) if _pays_for(world, each, identity)])
         case ["debitNotes"]:
             return json_response(_debit_notes(world, after)[:most])
-        case ["payments"]:
-            return json_response(_payments(world, after)[:events])
-        case ["payments", "status"]:
-            return _driver_status(parameters.get("driver"))
-        case ["invoiceEvents"]:
-            return json_response(_invoice_events(world, after)[:events])
-        case ["providerAccounts"]:
-            return json_response([_account(world)])
-        case ["requestorAccounts"] | ["allocations"]:
-            return json_response([])
+        case ["debitNotes", identity]:
+            note = next((each for each in _debit_notes(world, None) if each["debitNoteId"] == identity), None)
+            return json_response({"message": None}, 404) if note is None else json_response(note)
+        case ["debitNotes", _, "payments"]:
+            return Response(status=501)
     return Response(status=404)
 
 
@@ -135,8 +168,33 @@ def _pay_agreement(world: World, agreement: Agreement) -> dict[str, Any]:
 
 
 def _pay_activity(world: World, agreement: Agreement) -> dict[str, Any]:
+    """One activity's totals; what an invoice paid is not among them."""
     row = _pay_agreement(world, agreement)
-    return row | {"id": agreement.id[32:], "agreementId": agreement.id, "totalAmountPaid": "0"}
+    own = {name: value for name, value in row.items() if name not in (*_PEERS, "paymentPlatform", "appSessionId")}
+    return own | {"id": agreement.id[32:], "agreementId": agreement.id, "totalAmountPaid": "0"}
+
+
+def _peers(world: World, agreement: Agreement) -> dict[str, Any]:
+    """What the answer about a single activity has besides."""
+    row = _pay_agreement(world, agreement)
+    return {name: row[name] for name in _PEERS}
+
+
+def _by_activity(world: World, identity: str) -> Agreement | None:
+    return next((each for each in reversed(_known(world, None)) if each.id[32:] == identity), None)
+
+
+def _chain(world: World, agreement: Agreement | None) -> list[dict[str, Any]]:
+    """The debit notes of one activity, newest first, numbered."""
+    if agreement is None:
+        return []
+    notes = [each for each in _debit_notes(world, None) if each["agreementId"] == agreement.id]
+    return [note | {"debitNonce": number} for number, note in enumerate(notes, start=1)][::-1]
+
+
+def _pays_for(world: World, payment: dict[str, Any], invoice: str) -> bool:
+    paid = {part["agreementId"] for part in payment["agreementPayments"]}
+    return any(invoice_id(world, each) == invoice for each in _known(world, None) if each.id in paid)
 
 
 def invoice_id(world: World, agreement: Agreement) -> str:
@@ -274,6 +332,32 @@ def _invoice_events(world: World, after: float | None) -> list[dict[str, Any]]:
             events.append((paid, row))
     events.sort(key=lambda pair: pair[0])
     return [event for second, event in events if after is None or second > after]
+
+
+def _debit_note_events(world: World, after: float | None) -> list[dict[str, Any]]:
+    """Requestors accept a note within a second."""
+    events = []
+    for note in _debit_notes(world, None if after is None else after - 1):
+        second = datetime.fromisoformat(note["timestamp"]).timestamp() + 0.75
+        if after is None or second > after:
+            event = {"debitNoteId": note["debitNoteId"], "eventDate": _millis(second)}
+            events.append(event | {"eventType": "DebitNoteAcceptedEvent"})
+    return events
+
+
+def _batch_cycle(world: World) -> dict[str, Any]:
+    """When this node would pay, did it buy anything: once a day."""
+    following = (world.state.minute // (24 * 60) + 1) * 24 * 3600
+    return {
+        "cron": None,
+        "extraPayTimeSec": 3600,
+        "intervalSec": 86_400,
+        "lastProcess": None,
+        "maxIntervalSec": 86_400,
+        "nextProcess": datetime.fromtimestamp(following, UTC).isoformat(),
+        "nodeId": world.golem.node_id,
+        "platform": PLATFORM,
+    }
 
 
 def _driver_status(driver: str | None) -> Response:

@@ -8,49 +8,37 @@ payment-api, market-api and net-api (0.17), `hardware.json` and `presets.json` o
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 import msgspec
 
 from orch.errors import ShapeError
 from orch.model.readings import Reading
-from orch.model.wire import FileRead, HttpRequest, Secret
 from orch.protocols import golem_answers as answers
-from orch.protocols.base import Context, Endpoint
-from orch.protocols.golem_health import findings_of, health_of
+from orch.protocols import golem_signs as signs
+from orch.protocols.golem_asks import endpoints_of, served
+from orch.protocols.golem_doubts import money_findings
+from orch.protocols.golem_health import facts_of, findings_of, health_of
 from orch.protocols.golem_memory import GolemMemory, GolemOptions
-from orch.protocols.golem_money import (
-    PAGE,
-    next_pages,
-    settle,
-    with_invoices,
-    with_pays,
-)
+from orch.protocols.golem_money import checked, next_pages, settle, with_invoices, with_pays
+from orch.protocols.golem_payouts import with_payments
 from orch.protocols.golem_rate import outlook_of, pace_of, work_of
-from orch.protocols.golem_work import allocation_of, committed_of, price_of, used_of
+from orch.protocols.golem_signs import trouble_of
+from orch.protocols.golem_work import allocation_of, committed_of, compared, used_of
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from orch.model.wire import Lane, NoReply, Reply, Request
-    from orch.protocols.golem_rate import Work
+    from orch.model.wire import NoReply, Reply
+    from orch.protocols.base import Context, Endpoint
 
-PERIOD_S = 60.0
-INVOICES_S = 300.0
-RUNNING_S = 120.0
-OPEN_S = 3600.0
-OLD_S = 6 * 3600.0
-OLD_AFTER_DAYS = 14
 WINDOW_S = 24 * 3600.0
 
-SIGNED = 60
-"""Of so many agreements that ended last it is asked what they were signed for."""
-
-_PAYMENT = "/payment-api/v1"
-_MARKET = "/market-api/v1"
-_FIXED = ("me", "net", "offers", "agreements", "payAgreements", "invoices", "hardware", "presets")
+_FIXED = (
+    *("me", "net", "offers", "agreements", "payAgreements", "invoices", "payments", "hardware", "presets"),
+    *("monitor", "metrics", "healthcheck", "accounts", "driver", "version"),
+)
+_BEARING = ("pays_read_at", "digest", "running", "terms", "no_terms", "offers", "profile", "presets")
 _FILES = ("hardware", "presets")
 
 
@@ -68,17 +56,7 @@ class Golem:
 
     def endpoints(self, memory: GolemMemory, now: datetime) -> tuple[Endpoint, ...]:
         """Everything that may be asked; money only once the identity of the key is known."""
-        always = (
-            _get(memory, "me", "/me", vital=True),
-            _get(memory, "net", "/net-api/v2/net/status"),
-            _get(memory, "offers", f"{_MARKET}/offers"),
-            _get(memory, "agreements", f"{_MARKET}/agreements?state=Approved"),
-            _file(memory, "hardware"),
-            _file(memory, "presets"),
-        )
-        if memory.identity is None:
-            return always
-        return (*always, *_pay_endpoints(memory, now), *_invoice_endpoints(memory, now), *_terms_endpoints(memory))
+        return endpoints_of(memory, now)
 
     def absorb(self, memory: GolemMemory, key: str, reply: Reply, now: datetime) -> GolemMemory:
         """The memory with one answer taken in.
@@ -87,7 +65,7 @@ class Golem:
             ShapeError: The answer is not of the documented shape.
             AbsurdError: It is, and cannot be true.
         """
-        taken = _absorb(memory, key, reply, now)
+        taken = _with_work(memory, _absorb(memory, key, reply, now))
         failures = {name: failure for name, failure in taken.failures.items() if name != key}
         emulated = taken.emulated if key in _FILES else reply.header("X-Orch-Emulated") is not None
         return msgspec.structs.replace(taken, failures=failures, emulated=emulated)
@@ -97,20 +75,22 @@ class Golem:
         memory: GolemMemory,
         key: str,
         failure: NoReply,
-        now: datetime,  # noqa: ARG002 - ProtocolSpec
+        now: datetime,
     ) -> GolemMemory:
-        """The memory with one failure taken in: terms that are purged are not asked for again."""
+        """The memory with one failure taken in: what the daemon does not know any more is not asked for again."""
         if key in _FIXED:
-            return msgspec.structs.replace(memory, failures={**memory.failures, key: failure})
+            failed = msgspec.structs.replace(memory, failures={**memory.failures, key: failure})
+            trouble = trouble_of(failure) if key == "healthcheck" and failure.status == 500 else None
+            return failed if trouble is None else _with_signs(failed, trouble=trouble)
         kind, _, name = key.partition("/")
-        if kind == "terms" and failure.status in (400, 404):
-            return msgspec.structs.replace(memory, no_terms=memory.no_terms | {name})
+        if failure.status in (400, 404):
+            return _without(memory, kind, name, now)
         return memory
 
     def reading(self, memory: GolemMemory, now: datetime) -> Reading:
         """Everything known now. Used and committed cores are those of running agreements."""
         health, reason = health_of(memory, now)
-        work = work_of(memory)
+        work = memory.work
         return Reading(
             node=memory.context.node,
             protocol=self.name,
@@ -128,98 +108,12 @@ class Golem:
             paced=True,
             window_s=WINDOW_S,
             speculative=0 < len(memory.pays) == memory.digest.for_test_tokens,
-            findings=findings_of(memory, now),
-            facts=_facts(memory, work),
+            findings=(*findings_of(memory, now), *money_findings(memory, now)),
+            facts=facts_of(memory),
         )
 
 
 PROTOCOL = Golem()
-
-
-def _get(
-    memory: GolemMemory,
-    key: str,
-    path: str,
-    *,
-    period_s: float = PERIOD_S,
-    lane: Lane = "fast",
-    vital: bool = False,
-) -> Endpoint:
-    app_key = memory.options.app_key
-    bearer = () if app_key is None else (("Authorization", Secret(value=f"Bearer {app_key.value}")),)
-    request = HttpRequest(url=memory.options.url.rstrip("/") + path, secret_headers=bearer)
-    return Endpoint(key=key, request=request, period_s=period_s, lane=lane, vital=vital)
-
-
-def _file(memory: GolemMemory, key: str) -> Endpoint:
-    """One of the provider's files, from its directory or from where it is served. The key of yagna is not sent."""
-    place = memory.options.provider_dir
-    request: Request
-    if _served(place):
-        request = HttpRequest(url=f"{place.rstrip('/')}/{key}.json")
-    else:
-        request = FileRead(path=str(Path(memory.context.base_dir, Path(place).expanduser(), f"{key}.json")))
-    return Endpoint(key=key, request=request, period_s=PERIOD_S, lane="slow")
-
-
-def _served(place: str) -> bool:
-    return place.startswith(("http://", "https://"))
-
-
-def _list(
-    memory: GolemMemory, key: str, after: datetime | None, period_s: float, lane: Lane, *, more: bool
-) -> list[Endpoint]:
-    """The endpoint of a list, and while its last page was full the next page, which is due at once."""
-    start = "" if after is None else f"&afterTimestamp={after:%Y-%m-%dT%H:%M:%S.%f}Z"
-    path = f"{_PAYMENT}/{key}?maxItems={PAGE}{start}"
-    found = [_get(memory, key, path, period_s=period_s, lane=lane)]
-    if more:
-        page = _get(memory, f"{key}/after{start.rpartition('=')[2]}", path, period_s=period_s, lane=lane)
-        found.append(msgspec.structs.replace(page, once=True))
-    return found
-
-
-def _pay_endpoints(memory: GolemMemory, now: datetime) -> list[Endpoint]:
-    """The list, and the open agreements that it does not bring again."""
-    after = memory.digest.pays_after
-    found = _list(memory, "payAgreements", after, PERIOD_S, "fast", more=memory.pay_pages.more)
-    for pay in map(memory.pays.__getitem__, memory.digest.open_pays):
-        if pay.created_at is None or after is None or pay.created_at <= after:
-            running = pay.agreement_id in (memory.running or ())
-            period_s = RUNNING_S if running else _patience(pay.created_at, now)
-            path = f"{_PAYMENT}/payAgreements/{quote(pay.agreement_id, safe='')}"
-            found.append(_get(memory, f"agreement/{pay.agreement_id}", path, period_s=period_s, lane="slow"))
-    return found
-
-
-def _invoice_endpoints(memory: GolemMemory, now: datetime) -> list[Endpoint]:
-    """The list, and the open invoices that it does not bring again."""
-    after = memory.digest.invoices_after
-    found = _list(memory, "invoices", after, INVOICES_S, "slow", more=memory.invoice_pages.more)
-    for invoice in map(memory.invoices.__getitem__, memory.digest.open_invoices):
-        if after is None or invoice.issued_at <= after:
-            path = f"{_PAYMENT}/invoices/{quote(invoice.invoice_id, safe='')}"
-            period_s = _patience(invoice.issued_at, now)
-            found.append(_get(memory, f"invoice/{invoice.invoice_id}", path, period_s=period_s, lane="slow"))
-    return found
-
-
-def _patience(since: datetime | None, now: datetime) -> float:
-    """The period for what has been open since a time: the older, the rarer it changes."""
-    return OPEN_S if since is not None and (now - since).days < OLD_AFTER_DAYS else OLD_S
-
-
-def _terms_endpoints(memory: GolemMemory) -> list[Endpoint]:
-    """What running agreements and those that ended last were signed for, each asked once."""
-    wanted = [*(memory.running or ()), *memory.digest.ended[:SIGNED]]
-    return [
-        msgspec.structs.replace(
-            _get(memory, f"terms/{agreement}", f"{_MARKET}/agreements/{quote(agreement, safe='')}", lane="slow"),
-            once=True,
-        )
-        for agreement in dict.fromkeys(wanted)
-        if agreement not in memory.terms and agreement not in memory.no_terms
-    ]
 
 
 def _absorb(memory: GolemMemory, key: str, reply: Reply, now: datetime) -> GolemMemory:
@@ -230,32 +124,91 @@ def _absorb(memory: GolemMemory, key: str, reply: Reply, now: datetime) -> Golem
             return _with_identity(memory, answers.read_identity(reply), now)
         case "net":
             sessions, public_ip = answers.read_net(reply)
-            return replace(memory, sessions=sessions, public_ip=public_ip)
+            memory = replace(memory, sessions=sessions, public_ip=public_ip)
+            return _with_signs(memory, had_public_ip=memory.signs.had_public_ip or public_ip is not None)
         case "offers":
-            return replace(memory, offers=answers.read_offers(reply))
+            return compared(replace(memory, offers=answers.read_offers(reply)), now)
         case "agreements":
             return replace(memory, running=answers.read_running(reply))
         case "hardware":
-            return replace(memory, profile=answers.read_hardware(reply, _content_type(memory)))
+            return compared(replace(memory, profile=answers.read_hardware(reply, _content_type(memory))), now)
         case "presets":
-            return replace(memory, presets=answers.read_presets(reply, _content_type(memory)))
+            return compared(replace(memory, presets=answers.read_presets(reply, _content_type(memory))), now)
+        case "terms":
+            return replace(memory, terms={**memory.terms, name: answers.read_terms(reply, key, name)})
+        case "payAgreements" | "agreement" | "invoices" | "invoice" | "payments" | "rejection":
+            return _absorb_money(memory, key, reply, now)
+        case _:
+            return _absorb_sign(memory, kind, reply, now)
+
+
+def _absorb_money(memory: GolemMemory, key: str, reply: Reply, now: datetime) -> GolemMemory:
+    """The memory with something about money; none of it is asked for before the identity of the key is known."""
+    if memory.identity is None:
+        raise ShapeError(f"{key}: an answer before the identity of the key is known")
+    kind, _, name = key.partition("/")
+    match kind:
         case "payAgreements":
-            return _with_pay_page(memory, key, reply, now)
+            return _with_pay_page(memory, memory.identity, key, reply, now)
         case "agreement":
             return _with_pay(memory, key, name, reply, now)
         case "invoices":
-            return _with_invoice_page(memory, key, reply, now)
-        case "invoice":
+            return _with_invoice_page(memory, memory.identity, key, reply, now)
+        case "payments":
+            return _with_payment_page(memory, key, reply, now)
+        case "rejection":
+            reason = signs.read_rejection(reply, key, name)
+            return msgspec.structs.replace(memory, rejections={**memory.rejections, name: reason})
+        case _:
             invoice = answers.read_invoice(reply, key, name, now)
             return settle(with_invoices(memory, (invoice,)), (invoice.agreement_id,), now)
-        case "terms":
-            return replace(memory, terms={**memory.terms, name: answers.read_terms(reply, key, name)})
+
+
+def _absorb_sign(memory: GolemMemory, key: str, reply: Reply, now: datetime) -> GolemMemory:
+    """The memory with something that the daemon says of itself."""
+    match key:
+        case "monitor":
+            return _with_signs(memory, activities=signs.read_activities(reply), activities_at=now)
+        case "metrics":
+            return _with_signs(memory, counters=signs.read_counters(reply))
+        case "healthcheck":
+            signs.read_health(reply)
+            return _with_signs(memory, trouble="")
+        case "accounts":
+            return _with_signs(memory, accounts=signs.read_accounts(reply))
+        case "driver":
+            return _with_signs(memory, driver=signs.read_driver(reply))
+        case "version":
+            version, update = signs.read_version(reply)
+            return _with_signs(memory, version=version, update=update)
         case _:
             raise ShapeError(f"{key}: an answer to a question that is not asked")
 
 
+def _with_signs(memory: GolemMemory, **said: object) -> GolemMemory:
+    return msgspec.structs.replace(memory, signs=msgspec.structs.replace(memory.signs, **said))
+
+
+def _without(memory: GolemMemory, kind: str, name: str, now: datetime) -> GolemMemory:
+    """The memory once the daemon said that it does not know something; its last figures stay."""
+    if kind == "terms":
+        return _with_work(memory, msgspec.structs.replace(memory, no_terms=memory.no_terms | {name}))
+    invoice = memory.invoices.get(name) if kind == "invoice" else None
+    if invoice is None:
+        return memory
+    gone = msgspec.structs.replace(invoice, gone=True)
+    return settle(with_invoices(memory, (gone,)), (), now)
+
+
+def _with_work(before: GolemMemory, memory: GolemMemory) -> GolemMemory:
+    """The memory with what agreements say about demand, worked out anew where an answer has a bearing on it."""
+    if all(getattr(before, each) == getattr(memory, each) for each in _BEARING):
+        return memory
+    return msgspec.structs.replace(memory, work=work_of(memory))
+
+
 def _content_type(memory: GolemMemory) -> str | None:
-    return "application/json" if _served(memory.options.provider_dir) else None
+    return "application/json" if served(memory.options.provider_dir) else None
 
 
 def _with_identity(memory: GolemMemory, identity: str, now: datetime) -> GolemMemory:
@@ -266,8 +219,8 @@ def _with_identity(memory: GolemMemory, identity: str, now: datetime) -> GolemMe
     return msgspec.structs.replace(memory, identity=identity, last_seen_at=now)
 
 
-def _with_pay_page(memory: GolemMemory, key: str, reply: Reply, now: datetime) -> GolemMemory:
-    pays, rows, newest = answers.read_pays(reply, key, now)
+def _with_pay_page(memory: GolemMemory, identity: str, key: str, reply: Reply, now: datetime) -> GolemMemory:
+    pays, rows, newest = answers.read_pays(reply, key, identity, now)
     memory = with_pays(memory, pays, now)
     pages = next_pages(memory.pay_pages, rows, newest)
     memory = msgspec.structs.replace(memory, pay_pages=pages, pays_read_at=now)
@@ -285,28 +238,16 @@ def _with_pay(memory: GolemMemory, key: str, agreement: str, reply: Reply, now: 
     return settle(msgspec.structs.replace(memory, pays={**memory.pays, agreement: gone}), (), now)
 
 
-def _with_invoice_page(memory: GolemMemory, key: str, reply: Reply, now: datetime) -> GolemMemory:
-    if memory.identity is None:
-        raise ShapeError(f"{key}: an answer before the identity of the key is known")
+def _with_payment_page(memory: GolemMemory, key: str, reply: Reply, now: datetime) -> GolemMemory:
+    memory, rows, newest = with_payments(memory, reply, key, now)
+    pages = next_pages(memory.payment_pages, rows, newest)
+    return checked(msgspec.structs.replace(memory, payment_pages=pages), now)
+
+
+def _with_invoice_page(memory: GolemMemory, identity: str, key: str, reply: Reply, now: datetime) -> GolemMemory:
     first = not memory.invoice_pages.complete
-    invoices, rows, newest = answers.read_invoices(reply, key, memory.identity, now)
+    invoices, rows, newest = answers.read_invoices(reply, key, identity, now)
     pages = next_pages(memory.invoice_pages, rows, newest)
     memory = msgspec.structs.replace(with_invoices(memory, invoices), invoice_pages=pages)
     touched = memory.pays if first else {invoice.agreement_id for invoice in invoices}
     return settle(memory, tuple(touched), now)
-
-
-def _facts(memory: GolemMemory, work: Work) -> tuple[tuple[str, str], ...]:
-    price = price_of(memory)
-    demand = "not enough data: fewer than three finished agreements"
-    if work.busy_share is not None and work.saturation is not None:
-        demand = f"busy {work.busy_share:.0%} of the time, {work.saturation:.0%} of the cores in use then"
-    known = (
-        ("identity", memory.identity),
-        ("sessions", None if memory.sessions is None else str(memory.sessions)),
-        ("public address", memory.public_ip),
-        ("price per core-hour", None if price is None else f"{price.cpu_hour:.6g} GLM"),
-        ("agreements", f"{len(memory.pays)} paid or due, {work.finished} finished"),
-        ("demand", demand),
-    )
-    return tuple((name, value) for name, value in known if value is not None)

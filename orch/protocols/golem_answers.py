@@ -7,6 +7,7 @@ directory of ya-provider.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,7 @@ class _Pay(Value, rename="camel"):
     total_amount_due: Decimal
     total_amount_accepted: Decimal
     total_amount_paid: Decimal
+    owner_id: str | None = None
     created_ts: str | None = None
 
 
@@ -119,15 +121,17 @@ def read_net(reply: Reply) -> tuple[int, str | None]:
     return within(answer.sessions, "net: sessions", 0, 1_000_000), answer.public_ip
 
 
-def read_pays(reply: Reply, key: str, now: datetime) -> tuple[list[Pay], int, datetime | None]:
+def read_pays(reply: Reply, key: str, identity: str, now: datetime) -> tuple[list[Pay], int, datetime | None]:
     """A page of `payAgreements`.
 
     Returns:
-        The agreements this node provides, the rows on the page, and the time of its newest row.
+        The agreements that `identity` provides, the rows on the page, and the time of its newest row.
     """
     rows = decode(reply, list[_Pay], key)
     newest = max(filter(None, (_instant(row.created_ts, key, now) for row in rows)), default=None)
-    return [_pay(row, key, now) for row in rows if row.role == "P"], len(rows), newest
+    asked_at = now - timedelta(seconds=reply.elapsed_s)
+    mine = [row for row in rows if row.role == "P" and (row.owner_id or identity).lower() == identity]
+    return [_pay(row, key, asked_at, now) for row in mine], len(rows), newest
 
 
 def read_pay(reply: Reply, key: str, agreement_id: str, now: datetime) -> Pay | None:
@@ -137,7 +141,7 @@ def read_pay(reply: Reply, key: str, agreement_id: str, now: datetime) -> Pay | 
         return None
     if row.id != agreement_id or row.role != "P":
         raise ShapeError(f"{key}: the answer is about another agreement ({row.id[:12]!r}, role {row.role[:12]!r})")
-    return _pay(row, key, now)
+    return _pay(row, key, now - timedelta(seconds=reply.elapsed_s), now)
 
 
 def read_invoices(
@@ -220,7 +224,7 @@ def read_presets(reply: Reply, content_type: str | None) -> Presets:
     return Presets(active=tuple(answer.active), prices=tuple(prices))
 
 
-def _pay(row: _Pay, key: str, now: datetime) -> Pay:
+def _pay(row: _Pay, key: str, asked_at: datetime, now: datetime) -> Pay:
     return Pay(
         agreement_id=row.id,
         platform=row.payment_platform,
@@ -229,6 +233,7 @@ def _pay(row: _Pay, key: str, now: datetime) -> Pay:
         paid=money(row.total_amount_paid, f"{key}: totalAmountPaid"),
         created_at=_instant(row.created_ts, key, now),
         seen_at=now,
+        asked_at=asked_at,
     )
 
 

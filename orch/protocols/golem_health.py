@@ -7,9 +7,10 @@ agreement runs, or nothing is meant to be sold). Money is read whether or not th
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from orch.model.readings import Finding, Health
+from orch.protocols.golem_work import differences_of, price_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -20,11 +21,15 @@ if TYPE_CHECKING:
 SILENT_AFTER = timedelta(minutes=10)
 """Ten times the period of `/me`: by then what it said last is no longer believed."""
 
-REJECTED_WITHIN = timedelta(days=7)
-UNINVOICED_AFTER = timedelta(minutes=30)
-UNDELIVERED_AFTER = timedelta(minutes=30)
-LATE_AFTER = timedelta(hours=25)
-"""Requestors pay out once a day, so settlement up to 25 h after the due date is normal."""
+STALE_OFFER_AFTER = timedelta(minutes=65)
+"""Offers live an hour and are published anew before that."""
+
+DIFFERS_AFTER = timedelta(minutes=5)
+"""The agent notices an edited file within seconds; both are read once a minute."""
+
+IDLE_AFTER = timedelta(hours=24)
+FEWEST_ENDED = 3
+SUCCESS = "Success"
 
 _UNREACHED = frozenset({"refused", "timeout", "unreachable"})
 
@@ -62,12 +67,14 @@ def _selling(memory: GolemMemory) -> tuple[Health, str]:
         return "unknown", "the offers have not been read yet"
     if not memory.offers:
         return "degraded", "no offer is published"
+    if (memory.signs.trouble or "").startswith("market-check"):
+        return "degraded", "nothing is heard from the market"
     return "online", "on sale"
 
 
 def findings_of(memory: GolemMemory, now: datetime) -> tuple[Finding, ...]:
-    """What the operator should know, most urgent kinds first."""
-    return (*_key(memory), *_provider(memory), *_testnet(memory), *_money(memory, now))
+    """What the operator should know of the node itself, most urgent kinds first; its money is another matter."""
+    return (*_key(memory), *_provider(memory), *_offers(memory, now), *_network(memory), *_work(memory, now))
 
 
 def _key(memory: GolemMemory) -> list[Finding]:
@@ -99,9 +106,41 @@ def _provider(memory: GolemMemory) -> list[Finding]:
                 "no_offers",
                 "warning",
                 f"Nothing is published although {names} is active: the node cannot be hired.",
-                "look at ya-provider's log; deactivating and activating the preset publishes it anew",
+                "look at ya-provider's log (a stale `ya-provider.lock` after a power cut keeps it from starting); "
+                "deactivating and activating the preset publishes it anew",
             )
         )
+    return found
+
+
+def _offers(memory: GolemMemory, now: datetime) -> list[Finding]:
+    found = []
+    seen_at = memory.last_seen_at or now
+    times = [offer.published_at for offer in memory.offers or () if offer.published_at is not None]
+    if times and seen_at - max(times) > STALE_OFFER_AFTER and not memory.running:
+        found.append(
+            _finding(
+                "offers_stale",
+                "warning",
+                f"The offers were last published at {max(times):%Y-%m-%d %H:%M} UTC: ya-provider seems dead.",
+                "look whether the process runs, and at its log",
+            )
+        )
+    if memory.differs_since is not None and now - memory.differs_since > DIFFERS_AFTER:
+        found.append(
+            _finding(
+                "offers_differ",
+                "warning",
+                f"What is published is not what the files say: {'; '.join(differences_of(memory))}.",
+                "deactivate the preset, wait ten seconds and activate it; less disk than wanted means that the "
+                "partition is too full",
+            )
+        )
+    return found
+
+
+def _network(memory: GolemMemory) -> list[Finding]:
+    found = []
     if memory.sessions == 0:
         found.append(
             _finding(
@@ -111,64 +150,103 @@ def _provider(memory: GolemMemory) -> list[Finding]:
                 "check the host's internet connection and outgoing UDP",
             )
         )
+    elif memory.signs.had_public_ip and memory.public_ip is None:
+        found.append(
+            _finding(
+                "public_address_lost",
+                "info",
+                "The node is no longer reached directly, only through a relay, which is slower.",
+                "check the port forwarding of UDP 11500",
+            )
+        )
+    if memory.signs.trouble:
+        found.append(
+            _finding(
+                "daemon_unwell",
+                "warning",
+                f"yagna's own check fails: {memory.signs.trouble}.",
+                "see yagna's log; `relay-check` and `market-check` mean the network, `payments-check` the chain",
+            )
+        )
+    if memory.signs.update is not None:
+        found.append(
+            _finding(
+                "update_pending",
+                "info",
+                f"yagna {memory.signs.update} is out; this is {memory.signs.version}.",
+                "update while no agreement runs: a restart breaks it",
+            )
+        )
     return found
 
 
-def _testnet(memory: GolemMemory) -> list[Finding]:
-    worthless = memory.digest.for_test_tokens
-    if not worthless and not any(offer.testnet for offer in memory.offers or ()):
-        return []
-    return [
-        _finding(
-            "testnet",
-            "warning",
-            f"This node works for test tokens (tGLM), which are worth nothing; {worthless} agreement(s) so far.",
-            "run ya-provider with `--payment-network mainnet` to be paid in GLM",
+def _work(memory: GolemMemory, now: datetime) -> list[Finding]:
+    found = []
+    seen_at = memory.last_seen_at or now
+    counters = memory.signs.counters
+    unresponsive = [each for each in memory.signs.activities or () if each.state == "Unresponsive"]
+    if unresponsive:
+        sentence = f"{len(unresponsive)} activity(ies) no longer respond."
+        found.append(
+            _finding("unresponsive", "warning", sentence, "see the runtime's log under ya-provider's data")
         )
-    ]
+    ended = sum(count for _, count in counters.ended)
+    broken = [(reason, count) for reason, count in counters.ended if reason != SUCCESS and count]
+    if ended >= FEWEST_ENDED and 2 * sum(count for _, count in broken) > ended:
+        told = ", ".join(f"{count} for {reason}" for reason, count in broken)
+        sentence = f"Of {ended} agreements that ended since the daemon started most did not end well: {told}."
+        remedy = "DebitNotesDeadline and RequestorUnreachable often mean a bad connection of this node"
+        found.append(_finding("agreements_broken", "warning", sentence, remedy))
+    last = memory.digest.ended[:1]
+    ended_at = memory.digest.invoices[last[0]].issued_at if last else None
+    if ended_at is not None and memory.offers and not memory.running and seen_at - ended_at > IDLE_AFTER:
+        found.append(
+            _finding("idle", "info", f"No work since {ended_at:%Y-%m-%d %H:%M} UTC: {_demand(memory)}.", _DEAR)
+        )
+    return found
 
 
-def _money(memory: GolemMemory, now: datetime) -> list[Finding]:
-    digest = memory.digest
-    invoices = digest.invoices
-    unpaid = [memory.invoices[each] for each in digest.open_invoices]
-    rejected = [
-        each
-        for each in map(invoices.__getitem__, digest.ended)
-        if each.status in ("REJECTED", "FAILED") and now - each.issued_at < REJECTED_WITHIN
-    ]
-    undelivered = [each for each in unpaid if each.status == "ISSUED" and now - each.issued_at > UNDELIVERED_AFTER]
-    late = [
-        each
-        for each in unpaid
-        if each.status == "ACCEPTED" and each.due_at is not None and now - each.due_at > LATE_AFTER
-    ]
-    uninvoiced = [
-        pay
-        for pay in map(memory.pays.__getitem__, digest.open_pays)
-        if memory.running is not None
-        and memory.invoice_pages.complete
-        and pay.due > 0
-        and pay.agreement_id not in memory.running
-        and pay.agreement_id not in invoices
-        and pay.created_at is not None
-        and now - max(pay.created_at, pay.grew_at or pay.created_at) > UNINVOICED_AFTER
-    ]
-    table = (
-        ("invoice_rejected", len(rejected), "invoice(s) of the last week were rejected or failed", _ASK_WHY),
-        ("invoice_undelivered", len(undelivered), "invoice(s) have not reached their requestor", _WAIT),
-        ("payment_late", len(late), "accepted invoice(s) are more than a day past their due date", _ASK_WHY),
-        ("not_invoiced", len(uninvoiced), "ended agreement(s) have no invoice", _RESTART),
+def _demand(memory: GolemMemory) -> str:
+    counters = memory.signs.counters
+    if counters.proposals is None:
+        return "how much was asked for is not known"
+    if not counters.proposals:
+        return "nobody has asked since the daemon started"
+    refused = (counters.refused_by_them or 0) + (counters.refused_by_us or 0)
+    return f"of {counters.proposals} proposal(s) since the daemon started {refused} came to nothing"
+
+
+_DEAR = "compare the price with what others ask; without any proposal the network's demand is low"
+
+
+def facts_of(memory: GolemMemory) -> tuple[tuple[str, str], ...]:
+    """What is worth showing of a node besides its figures, by name."""
+    price, work = price_of(memory), memory.work
+    demand = "not enough data: fewer than three finished agreements"
+    if work.busy_share is not None and work.saturation is not None:
+        demand = f"busy {work.busy_share:.0%} of the time, {work.saturation:.0%} of the cores in use then"
+    hours = work.window_s / 3600
+    measured = work.idle_inclusive is not None and timedelta(hours=hours) >= IDLE_AFTER
+    now = [f"{each.runtime or 'unknown runtime'} {each.state}" for each in memory.signs.activities or ()]
+    known = (
+        ("identity", memory.identity),
+        ("version", memory.signs.version),
+        ("sessions", None if memory.sessions is None else str(memory.sessions)),
+        ("public address", memory.public_ip),
+        ("price per core-hour", None if price is None else f"{price.cpu_hour:.6g} GLM"),
+        ("agreements", f"{len(memory.pays)} paid or due, {memory.digest.finished} finished"),
+        ("demand", demand),
+        ("utilisation", f"{work.busy_share:.1%} of {hours:.0f} h" if measured else None),
+        ("busy rate", None if work.busy_rate is None else f"{work.busy_rate:.6g} GLM per hour of work"),
+        ("idle-inclusive rate", f"{work.idle_inclusive:.6g} GLM/h over {hours:.0f} h" if measured else None),
+        (
+            "realised",
+            None if work.realised is None else f"{work.realised:.1%} of {work.matured} matured agreements",
+        ),
+        ("running now", ", ".join(each for each in now if "Terminated" not in each) or None),
     )
-    return [_finding(code, "warning", f"{count} {what}.", remedy) for code, count, what, remedy in table if count]
+    return tuple((name, value) for name, value in known if value is not None)
 
 
-_ASK_WHY = "see `yagna payment invoice status --last 7d`; the requestor decides, nothing can be claimed"
-_WAIT = "the requestor may be offline; check this node's own connection"
-_RESTART = "restart ya-provider while no agreement runs; an invoice below the sum of its notes is refused"
-
-
-def _finding(code: str, severity: str, sentence: str, remedy: str) -> Finding:
-    return Finding(
-        code=code, severity="page" if severity == "page" else "warning", sentence=sentence, remedy=remedy
-    )
+def _finding(code: str, severity: Literal["info", "warning", "page"], sentence: str, remedy: str) -> Finding:
+    return Finding(code=code, severity=severity, sentence=sentence, remedy=remedy)

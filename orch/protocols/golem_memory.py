@@ -21,6 +21,7 @@ from orch.protocols.base import Context
 InvoiceStatus: TypeAlias = Literal["ISSUED", "RECEIVED", "ACCEPTED", "SETTLED", "REJECTED", "FAILED", "CANCELLED"]
 
 WRITTEN_OFF: frozenset[InvoiceStatus] = frozenset({"REJECTED", "FAILED", "CANCELLED"})
+UNANSWERED: frozenset[InvoiceStatus] = frozenset({"ISSUED", "RECEIVED"})
 CLOSED: frozenset[InvoiceStatus] = WRITTEN_OFF | {"SETTLED"}
 
 
@@ -38,11 +39,18 @@ class GolemOptions(Value):
     memory_gb_per_core: float = 1.0
 
 
+def token_of(platform: str) -> str:
+    """The token of a payment platform such as `erc20-polygon-glm`."""
+    token = platform.rpartition("-")[2]
+    return {"glm": "GLM", "tglm": "tGLM"}.get(token.lower(), token.upper())
+
+
 class Pay(Value):
     """The money of one agreement this node provides.
 
-    `created_at` is when its first note or invoice was issued (None on rows of old versions), `seen_at` when
-    these figures were read, `grew_at` when `due` was last seen to rise. `gone`: the daemon no longer knows it.
+    `created_at` is when its first note or invoice was issued (None on rows of old versions), `asked_at` and
+    `seen_at` when these figures were asked for and read, `grew_at` when `due` was last seen to rise, `waits_since`
+    since when notes are not accepted. `gone`: the daemon no longer knows it.
     """
 
     agreement_id: str
@@ -52,18 +60,19 @@ class Pay(Value):
     paid: Decimal
     created_at: datetime | None
     seen_at: datetime
+    asked_at: datetime | None = None
     grew_at: datetime | None = None
+    waits_since: datetime | None = None
     gone: bool = False
 
     @property
     def unit(self) -> str:
         """`GLM`, `tGLM` on a testnet, or another token's name."""
-        token = self.platform.rpartition("-")[2]
-        return {"glm": "GLM", "tglm": "tGLM"}.get(token.lower(), token.upper())
+        return token_of(self.platform)
 
 
 class Invoice(Value):
-    """One invoice this node issued."""
+    """One invoice this node issued. `gone`: the daemon no longer knows it."""
 
     invoice_id: str
     agreement_id: str
@@ -71,6 +80,7 @@ class Invoice(Value):
     amount: Decimal
     issued_at: datetime
     due_at: datetime | None
+    gone: bool = False
 
 
 class Price(Value):
@@ -105,6 +115,46 @@ class Presets(Value):
 
     active: tuple[str, ...]
     prices: tuple[Price, ...]
+
+
+class Activity(Value):
+    """One activity of an agreement: its state, its runtime, and the seconds it has used so far."""
+
+    activity_id: str
+    agreement_id: str
+    state: str
+    runtime: str | None = None
+    cpu_s: float | None = None
+    wall_s: float | None = None
+
+
+class Counters(Value):
+    """What the daemon counted since its start; None is not counted yet. `ended` agreements by their reason."""
+
+    proposals: int | None = None
+    refused_by_us: int | None = None
+    refused_by_them: int | None = None
+    ended: tuple[tuple[str, int], ...] = ()
+    rpc_good: int | None = None
+    rpc_bad: int | None = None
+
+
+class Signs(Value):
+    """What the daemon says of itself; None is not read yet.
+
+    `trouble` is the part of its own check that failed, empty when none did. `activities` are those since its
+    start, read at `activities_at`.
+    """
+
+    version: str | None = None
+    update: str | None = None
+    accounts: tuple[str, ...] | None = None
+    driver: tuple[str, ...] | None = None
+    trouble: str | None = None
+    counters: Counters = Counters()
+    activities: tuple[Activity, ...] | None = None
+    activities_at: datetime | None = None
+    had_public_ip: bool = False
 
 
 class Pages(Value):
@@ -144,11 +194,41 @@ class Digest(Value):
     matured_paid: float = 0.0
 
 
+class Work(Value):
+    """What the agreements so far say; None while there are too few of them.
+
+    `busy_share` of `window_s` was worked (utilisation). `threads` is the mean of what an hour of work used or
+    would use of the present profile, `saturation` the same as a share of it, `demand` the most that was used.
+    `busy_rate` is GLM per hour of work at the present price, `idle_inclusive` what was asked for per hour of the
+    window, idle hours included, and `realised` the share of matured work that was paid for. `doubts` are the
+    relative standard errors of utilisation, threads and realised share, `sized` how many agreements had (at
+    least) the present profile, `usual_h` how long agreements take, `repriced` whether some had another price.
+    """
+
+    finished: int = 0
+    busy_share: float | None = None
+    window_s: float = 0.0
+    threads: float | None = None
+    saturation: float | None = None
+    demand: float | None = None
+    busy_rate: float | None = None
+    idle_inclusive: float | None = None
+    realised: float | None = None
+    matured: int = 0
+    doubts: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    sized: int = 0
+    usual_h: float = 0.0
+    repriced: bool = False
+
+
 class GolemMemory(Value):
     """Everything known of one provider. The dictionaries are replaced, never changed.
 
-    `accruals` holds what each agreement amounts to, by agreement. `failures` holds the last failure of the
-    endpoints that have a fixed key, until they answer again.
+    `accruals` holds what each agreement and each payment amounts to, by stream; `work` what agreements say about
+    demand; `payments` the sum of what payments gave to documents, in GLM, and `mismatch_since` since when it is
+    not what agreements say is paid; `rejections` why invoices were rejected; `differs_since` since when offers
+    are not what the files say. `failures` holds the last failure of the endpoints that have a fixed key, until
+    they answer again.
     """
 
     options: GolemOptions
@@ -163,12 +243,19 @@ class GolemMemory(Value):
     pays_read_at: datetime | None = None
     invoices: dict[str, Invoice] = msgspec.field(default_factory=dict)
     invoice_pages: Pages = Pages()
+    rejections: dict[str, str] = msgspec.field(default_factory=dict)
     accruals: dict[str, Accrual] = msgspec.field(default_factory=dict)
+    payments: Decimal = Decimal(0)
+    payment_pages: Pages = Pages()
+    mismatch_since: datetime | None = None
     digest: Digest = Digest()
+    work: Work = Work()
     offers: tuple[Offer, ...] | None = None
+    differs_since: datetime | None = None
     running: tuple[str, ...] | None = None
     terms: dict[str, Terms] = msgspec.field(default_factory=dict)
     no_terms: frozenset[str] = frozenset()
     profile: Resources | None = None
     presets: Presets | None = None
+    signs: Signs = Signs()
     failures: dict[str, NoReply] = msgspec.field(default_factory=dict)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from orch.model.money import Accrual, Amounts
-from orch.protocols.golem_memory import CLOSED, WRITTEN_OFF, Digest, GolemMemory, Pages
+from orch.protocols.golem_memory import CLOSED, UNANSWERED, WRITTEN_OFF, Digest, GolemMemory, Pages
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,6 +35,12 @@ LOOK_BACK = timedelta(days=7)
 OVERLAP = timedelta(seconds=1)
 """Times are whole seconds and the server compares strictly."""
 
+NEVER_AFTER = timedelta(days=14)
+"""Requestors accept within minutes and pay within a day or two of the due date; after two weeks nobody will."""
+
+OUT_OF_ORDER = timedelta(seconds=30)
+"""No request takes longer: an answer asked for so long before another one came may be older than that one."""
+
 _EXACT = Context(prec=200)
 
 
@@ -43,18 +49,45 @@ def minus(a: Decimal, b: Decimal) -> Decimal:
     return _EXACT.subtract(a, b) if a > b else Decimal(0)
 
 
-def amounts_of(pay: Pay, invoice: Invoice | None) -> Amounts:
+def plus(*amounts: Decimal) -> Decimal:
+    """The sum without rounding."""
+    total = Decimal(0)
+    for amount in amounts:
+        total = _EXACT.add(total, amount)
+    return total
+
+
+def amounts_of(pay: Pay, *, written_off: bool) -> Amounts:
     """What one agreement amounts to by evidence.
 
-    Paid is settled, what the requestor accepted beyond it accrued, what is due beyond both estimated. A
-    rejected, failed or cancelled invoice leaves what was paid. Test tokens buy nothing: all speculative.
+    Paid is settled, what the requestor accepted beyond it accrued, what is due beyond both estimated. Work that
+    is `written_off` leaves what was paid. Test tokens buy nothing: all speculative.
     """
-    written_off = invoice is not None and invoice.status in WRITTEN_OFF
     promised = pay.paid if written_off else max(pay.accepted, pay.paid)
     expected = pay.paid if written_off else max(pay.due, promised)
     if pay.unit == "tGLM":
         return Amounts(speculative=expected)
     return Amounts(settled=pay.paid, accrued=minus(promised, pay.paid), estimated=minus(expected, promised))
+
+
+def why_lost(memory: GolemMemory, pay: Pay, invoice: Invoice | None, now: datetime) -> str | None:
+    """Why what is not paid of an agreement is written off, in a few words; None while it may still be paid.
+
+    A rejected, failed or cancelled invoice is lost at once; one that nobody accepts, or work that was never
+    invoiced, two weeks after it should have been. Should it be accepted or paid later, it counts again.
+    """
+    if invoice is None:
+        silent_since = max(filter(None, (pay.created_at, pay.grew_at)), default=None)
+        ended = memory.running is not None and pay.agreement_id not in memory.running
+        if ended and silent_since is not None and now - silent_since > NEVER_AFTER:
+            return "never invoiced"
+        return None
+    if invoice.status in WRITTEN_OFF:
+        reason = memory.rejections.get(invoice.invoice_id)
+        return f"{invoice.status.lower()}: {reason}" if reason else invoice.status.lower()
+    if invoice.status in UNANSWERED and now - (invoice.due_at or invoice.issued_at) > NEVER_AFTER:
+        return "never accepted"
+    return None
 
 
 def is_final(pay: Pay, invoice: Invoice | None) -> bool:
@@ -68,13 +101,36 @@ def is_final(pay: Pay, invoice: Invoice | None) -> bool:
 
 
 def with_pays(memory: GolemMemory, pays: Iterable[Pay], now: datetime) -> GolemMemory:
-    """The memory with newer rows of agreements; what grew since the last row says when."""
+    """The memory with newer rows of agreements; what grew since the last row says when.
+
+    Totals only grow. A row that says less and was asked for before the known one came is an older answer that
+    took longer, and is dropped; one asked for later is believed (a database restored from a backup).
+    """
     merged = dict(memory.pays)
     for pay in pays:
         old = merged.get(pay.agreement_id)
-        grew_at = now if old is not None and pay.due > old.due else old.grew_at if old else None
-        merged[pay.agreement_id] = msgspec.structs.replace(pay, grew_at=grew_at)
+        if old is not None and _is_overtaken(pay, old):
+            continue
+        merged[pay.agreement_id] = msgspec.structs.replace(
+            pay,
+            grew_at=now if old is not None and pay.due > old.due else old.grew_at if old else None,
+            waits_since=_waits_since(pay, old, now),
+        )
     return msgspec.structs.replace(memory, pays=merged)
+
+
+def _is_overtaken(pay: Pay, old: Pay) -> bool:
+    says_less = pay.due < old.due or pay.accepted < old.accepted or pay.paid < old.paid
+    asked_at = pay.asked_at or pay.seen_at
+    return says_less and timedelta(0) < old.seen_at - asked_at < OUT_OF_ORDER
+
+
+def _waits_since(pay: Pay, old: Pay | None, now: datetime) -> datetime | None:
+    if pay.accepted >= pay.due:
+        return None
+    if old is None or old.waits_since is None or pay.accepted > old.accepted:
+        return now
+    return old.waits_since
 
 
 def settle(memory: GolemMemory, agreements: Iterable[str], now: datetime) -> GolemMemory:
@@ -90,10 +146,19 @@ def settle(memory: GolemMemory, agreements: Iterable[str], now: datetime) -> Gol
         pay = memory.pays.get(agreement)
         if pay is not None:
             before = accruals.get(agreement)
-            stated = _accrual(pay, counted.get(agreement), before, now, newest=pay is last)
+            stated = _accrual(memory, pay, counted.get(agreement), now, newest=pay is last)
             accruals[agreement] = before if before is not None and before == stated else stated
     memory = msgspec.structs.replace(memory, accruals=accruals)
-    return msgspec.structs.replace(memory, digest=_digest(memory, touched, now))
+    return msgspec.structs.replace(checked(memory, now), digest=_digest(memory, touched, now))
+
+
+def checked(memory: GolemMemory, now: datetime) -> GolemMemory:
+    """The memory with since when the payments' sum is not what agreements say was paid; None while they agree."""
+    if not memory.payment_pages.complete or not memory.pay_pages.complete:
+        return memory
+    paid = plus(*[pay.paid for pay in memory.pays.values() if pay.unit != "tGLM"])
+    since = None if paid == memory.payments else memory.mismatch_since or now
+    return msgspec.structs.replace(memory, mismatch_since=since)
 
 
 def newest_pay(memory: GolemMemory) -> Pay | None:
@@ -163,7 +228,7 @@ def _digest(memory: GolemMemory, touched: Iterable[str], now: datetime) -> Diges
     long_ago = now - LOOK_BACK
     candidates = [pays[each] for each in dict.fromkeys((*memory.digest.open_pays, *touched)) if each in pays]
     open_pays = [pay for pay in candidates if not pay.gone and not _is_known_final(memory, pay)]
-    open_invoices = [invoice for invoice in invoices if invoice.status not in CLOSED]
+    open_invoices = [each for each in invoices if each.status not in CLOSED and not each.gone]
     matured = [pays[invoice.agreement_id] for invoice in ended if invoice.status in CLOSED]
     return Digest(
         invoices=counted,
@@ -199,9 +264,15 @@ def _is_known_final(memory: GolemMemory, pay: Pay) -> bool:
     return accrual is not None and accrual.final
 
 
-def _accrual(pay: Pay, invoice: Invoice | None, before: Accrual | None, now: datetime, *, newest: bool) -> Accrual:
-    amounts = amounts_of(pay, invoice)
+def _accrual(memory: GolemMemory, pay: Pay, invoice: Invoice | None, now: datetime, *, newest: bool) -> Accrual:
+    """One agreement's accrual; its reference says why, where something of it is written off."""
+    before = memory.accruals.get(pay.agreement_id)
+    lost = why_lost(memory, pay, invoice, now)
+    amounts = amounts_of(pay, written_off=lost is not None)
     final = is_final(pay, invoice)
+    reference = pay.agreement_id if invoice is None else f"{pay.agreement_id} {invoice.invoice_id}"
+    if lost is not None and pay.due > pay.paid:
+        reference += f" ({lost}; what was not paid is written off)"
     ended_at = invoice.issued_at if invoice else None
     began_at = min(filter(None, (pay.created_at, ended_at)), default=before.period_start if before else now)
     return Accrual(
@@ -210,7 +281,7 @@ def _accrual(pay: Pay, invoice: Invoice | None, before: Accrual | None, now: dat
         amounts=amounts,
         period_start=began_at,
         as_of=max(began_at, _as_of(pay, before, ended_at, now, unchanged=final and not newest)),
-        reference=pay.agreement_id if invoice is None else f"{pay.agreement_id} {invoice.invoice_id}",
+        reference=reference,
         final=final,
         period_end=ended_at,
     )

@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING
 from orch.model.base import Value
 from orch.model.readings import Outlook, Pace
 from orch.model.resources import Resources
+from orch.protocols.golem_memory import Work
 from orch.protocols.golem_money import LOOK_BACK
-from orch.protocols.golem_work import agreed_of, allocation_of, price_of, started_of, threads_of
+from orch.protocols.golem_work import agreed_of, allocation_of, price_of, same_rates, started_of, threads_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from orch.protocols.golem_memory import Digest, GolemMemory, Price
+    from orch.protocols.golem_memory import Digest, GolemMemory
 
 FEWEST = 3
 """With fewer finished agreements than this nothing is said about demand."""
@@ -47,35 +48,6 @@ DRIFT = 0.04
 
 POOLED = 4.0
 """For so many degrees of freedom the spread of the fitted demand counts beside that of the agreements."""
-
-SAME_PRICE = 0.01
-
-
-class Work(Value):
-    """What the agreements so far say; None while there are too few of them.
-
-    `busy_share` of `window_s` was worked (utilisation). `threads` is the mean of what an hour of work used or
-    would use of the present profile, `saturation` the same as a share of it, `demand` the most that was used.
-    `busy_rate` is GLM per hour of work at the present price, `idle_inclusive` what was asked for per hour of the
-    window, idle hours included, and `realised` the share of matured work that was paid for. `doubts` are the
-    relative standard errors of utilisation, threads and realised share, `sized` how many agreements had (at
-    least) the present profile, `usual_h` how long agreements take, `repriced` whether some had another price.
-    """
-
-    finished: int
-    busy_share: float | None = None
-    window_s: float = 0.0
-    threads: float | None = None
-    saturation: float | None = None
-    demand: float | None = None
-    busy_rate: float | None = None
-    idle_inclusive: float | None = None
-    realised: float | None = None
-    matured: int = 0
-    doubts: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    sized: int = 0
-    usual_h: float = 0.0
-    repriced: bool = False
 
 
 class _Span(Value):
@@ -214,7 +186,7 @@ def _window(memory: GolemMemory, spans: Iterable[_Span], now: datetime) -> tuple
     if present is None:
         return begin, False
     signed = sorted(
-        (terms.approved_at, _same(terms.price, present))
+        (terms.approved_at, same_rates(terms.price, present))
         for terms in memory.terms.values()
         if terms.approved_at is not None and terms.price is not None and terms.approved_at >= begin
     )
@@ -223,13 +195,6 @@ def _window(memory: GolemMemory, spans: Iterable[_Span], now: datetime) -> tuple
         return begin, False
     since = min((at for at, same in signed if same and at > others[-1]), default=now)
     return (since, False) if now - since >= SHORTEST_WINDOW else (begin, True)
-
-
-def _same(price: Price | None, present: Price) -> bool:
-    if price is None:
-        return True
-    pairs = ((price.cpu_hour, present.cpu_hour), (price.wall_hour, present.wall_hour))
-    return all(abs(a - b) <= SAME_PRICE * max(a, b) for a, b in pairs)
 
 
 def _within(span: _Span, begin: datetime, now: datetime) -> float:

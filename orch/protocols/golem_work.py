@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orch.model.resources import Resources, total
+import msgspec
+
+from orch.model.resources import ResourceName, Resources, total
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -17,6 +19,15 @@ if TYPE_CHECKING:
 
 SURE_AFTER_H = 1 / 6
 """Debit notes come every two minutes; before ten minutes they say too little about the threads at work."""
+
+ENDED = frozenset({"Terminated"})
+SIZES: tuple[tuple[ResourceName, str], ...] = (
+    ("cpu_cores", "threads"),
+    ("memory_gb", "GB of memory"),
+    ("storage_gb", "GB of disk"),
+)
+TOLERANCE = 0.01
+"""Sizes and prices pass through several units; what differs by less is the same."""
 
 
 def allocation_of(memory: GolemMemory) -> Resources:
@@ -48,9 +59,10 @@ def committed_of(memory: GolemMemory) -> Resources:
 
 
 def used_of(memory: GolemMemory, usual_share: float | None) -> Resources:
-    """What running agreements use: their memory and disk whole, of their cores what their own bill says.
+    """What running agreements use: their memory and disk whole, of their cores what their activities count.
 
-    `usual_share` is how full the cores usually are, for agreements that are too young for their bill to tell.
+    Where the daemon counts nothing for an agreement its bill tells; `usual_share` is how full the cores usually
+    are, for agreements that are too young for either.
     """
     committed = committed_of(memory)
     if memory.running is None or committed.cpu_cores is None:
@@ -59,11 +71,66 @@ def used_of(memory: GolemMemory, usual_share: float | None) -> Resources:
     for agreement in memory.running:
         agreed = agreed_of(memory, agreement).cpu_cores or 0.0
         pay = memory.pays.get(agreement)
-        threads = None if pay is None else threads_of(memory, pay, pay.seen_at, SURE_AFTER_H)
+        threads = _counted(memory, agreement)
+        if threads is None and pay is not None:
+            threads = threads_of(memory, pay, pay.seen_at, SURE_AFTER_H)
         if threads is None:
             threads = agreed * (1.0 if usual_share is None else usual_share)
         cores += min(threads, agreed)
     return Resources(cpu_cores=cores, memory_gb=committed.memory_gb, storage_gb=committed.storage_gb)
+
+
+def _counted(memory: GolemMemory, agreement: str) -> float | None:
+    """Mean threads at work by the counters of an agreement's living activities; None where they do not tell."""
+    living = [
+        each
+        for each in memory.signs.activities or ()
+        if each.agreement_id == agreement and each.state not in ENDED and each.cpu_s is not None
+    ]
+    wall_s = sum(each.wall_s or 0.0 for each in living)
+    if wall_s < SURE_AFTER_H * 3600:
+        return None
+    return sum(each.cpu_s or 0.0 for each in living) / wall_s
+
+
+def compared(memory: GolemMemory, now: datetime) -> GolemMemory:
+    """The memory with since when the published offers are not what the files say; None while they are."""
+    since = memory.differs_since or now if differences_of(memory) else None
+    return msgspec.structs.replace(memory, differs_since=since)
+
+
+def differences_of(memory: GolemMemory) -> tuple[str, ...]:
+    """In what the published offers are not what `hardware.json` and `presets.json` say, in words.
+
+    The agent clamps a profile to what the machine has, and does not notice an edit of the initial price alone.
+    """
+    profile, presets, offers = memory.profile, memory.presets, memory.offers
+    if profile is None or presets is None or not offers:
+        return ()
+    found = []
+    if len(offers) != len(presets.active) and not memory.running:
+        found.append(f"{len(offers)} offer(s) for {len(presets.active)} active preset(s)")
+    for offer in offers:
+        for name, unit in SIZES:
+            stated, wanted = offer.resources.get(name), profile.get(name)
+            if stated is not None and wanted is not None and not _alike(stated, wanted):
+                found.append(f"{stated:.4g} {unit} instead of {wanted:.4g}")
+        if offer.price is not None and presets.prices and not any(_same(offer.price, p) for p in presets.prices):
+            found.append("a price that is of no active preset")
+    return tuple(dict.fromkeys(found))
+
+
+def same_rates(a: Price, b: Price) -> bool:
+    """Whether two prices ask about the same per hour."""
+    return _alike(a.cpu_hour, b.cpu_hour) and _alike(a.wall_hour, b.wall_hour)
+
+
+def _same(a: Price, b: Price) -> bool:
+    return same_rates(a, b) and _alike(a.initial, b.initial)
+
+
+def _alike(a: float, b: float) -> bool:
+    return abs(a - b) <= TOLERANCE * max(abs(a), abs(b))
 
 
 def agreed_of(memory: GolemMemory, agreement: str) -> Resources:

@@ -337,7 +337,12 @@ def test_used_cores_come_from_the_running_agreements_own_bill(told):
 
 
 def test_demand_is_known_after_three_agreements(told):
-    memory = replace(told(*WHOLE, "terms_older_price"), no_terms=frozenset((B, C, D)))
+    memory = told(*WHOLE, "terms_older_price")
+    purged = NoReply(
+        reason="http_status", sentence="gone", retryable=False, failed_at=NOW, elapsed_s=0.0, status=404
+    )
+    for agreement in (B, C, D):
+        memory = PROTOCOL.failed(memory, f"terms/{agreement}", purged, NOW)
     outlook = reading(memory).outlooks[0]
     assert (outlook.form, outlook.resource, outlook.unit, outlook.step) == ("dial", "cpu_cores", "GLM", 1.0)
     assert outlook.per_unit_hour == pytest.approx(0.025)
@@ -421,7 +426,7 @@ def test_what_was_said_long_ago_is_no_longer_believed(told):
         (
             ("healthy_me", "fresh_agreements", "cancelled_then_new_invoices", "equal_timestamps_pays"),
             1,
-            {"not_invoiced"},
+            {"not_invoiced", "invoice_not_accepted"},
         ),
         (("healthy_me",), 0, set()),
     ],
