@@ -73,6 +73,12 @@ class GrassEconomy:
         """50 points an hour at full score, times the multiplier: exact, for scores are multiples of three."""
         return Decimal(epoch.minutes * (self.score(epoch.month) // 3) * self.quarters) / 160
 
+    def twin(self, second: int) -> str | None:
+        """A second device that somebody runs behind the same address for some hours, about once a week."""
+        week, into = divmod(second, 7 * 86_400)
+        begin = self._draws.between(0, 6 * 86_400, "grass", "twin", week)
+        return self._draws.uuid("grass", "twin", week) if 0 <= into - begin < 6 * 3600 else None
+
     def runs(self, limits: Mapping[ResourceName, float]) -> bool:
         """Whether the client can run with these limits."""
         return limits["cpu_cores"] >= NEED_CPU and limits["memory_gb"] >= NEED_MEMORY_GB

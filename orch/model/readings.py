@@ -107,7 +107,7 @@ class Reading(Value):
     cannot be taken back now, `floor` what should not be taken away (protected). `window_s` is the
     shortest window over which the protocol's income makes a rate; `pace` overrides the rate from the
     ledger where the protocol has a better formula; where `paced`, nothing else will do, and the rate is
-    unknown until there is a pace.
+    unknown until there is a pace. `fee_share` is the part of gross income that the network keeps.
     """
 
     node: str
@@ -125,6 +125,7 @@ class Reading(Value):
     outlooks: tuple[Outlook, ...] = ()
     pace: Pace | None = None
     paced: bool = False
+    fee_share: float = 0.0
     window_s: float = 3600.0
     speculative: bool = False
     findings: tuple[Finding, ...] = ()

@@ -9,53 +9,36 @@ interval reaches down to nothing. Whether the node's process lives is better kno
 from __future__ import annotations
 
 import json
-from collections import Counter
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import msgspec
 
 from orch.errors import ShapeError
-from orch.model.base import Value
 from orch.model.money import Accrual, Amounts
-from orch.model.readings import Finding, Outlook, Pace, Reading
-from orch.model.wire import HttpRequest, NoReply, Secret
-from orch.protocols.base import Context, Endpoint
-from orch.protocols.grass_answers import (
-    Device,
-    Epoch,
-    read_devices,
-    read_epochs,
-    read_user,
-    token_expiry,
-    usable_token,
-)
+from orch.model.readings import Outlook, Reading
+from orch.model.wire import HttpRequest, Secret
+from orch.protocols.base import Endpoint
+from orch.protocols.grass_answers import read_devices, read_epochs, read_pause, read_user, usable_token
+from orch.protocols.grass_findings import facts_of, findings_of, health_of
+from orch.protocols.grass_memory import GrassOptions, Memory
+from orch.protocols.grass_points import INCOME_WINDOW_S, TOKEN, pace_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from datetime import datetime
 
-    from orch.model.readings import Health
-    from orch.model.wire import Reply
+    from orch.model.wire import NoReply, Reply
+    from orch.protocols.base import Context
+
+__all__ = ["PROTOCOL", "Grass", "GrassOptions"]
 
 HOUR = 3600.0
+EPOCH_PERIOD = 6 * HOUR
+DAY = 24 * HOUR
 POINTS = "GRASS_POINTS"
-TOKEN = "GRASS"  # noqa: S105 - the unit's name, no credential
-INCOME_WINDOW_S = 30 * 24 * HOUR
-"""Points settle when an epoch ends, about once a month."""
+REFUSALS = 3
+"""So often, in rounds of their own, a token may be refused before nothing is asked any more."""
 
-PRIOR_POINTS_PER_HOUR = 50.0
-"""Per hour of uptime at score 100 and multiplier 1, before the account itself has shown a rate."""
-
-PRIOR_HIGH = 2.0
-"""The highest published formula gives twice the prior."""
-
-CONVERSION_HIGH = 2.0
-"""The rate of an unannounced drop: from nothing to twice what the operator expects."""
-
-EXPIRY_WARNING = timedelta(days=7)
-LIMITED_MEANS_EXPIRED = timedelta(days=1)
-STALE_AFTER = timedelta(hours=3)
 EPOCHS_OF_HISTORY = 12
 
 
@@ -65,35 +48,6 @@ def _query(call: str, given: dict[str, int | bool]) -> str:
 
 _LATEST_EPOCH = _query("epochEarnings", {"limit": 1, "isLatestOnly": True})
 _ALL_EPOCHS = _query("epochEarnings", {"limit": EPOCHS_OF_HISTORY, "isLatestOnly": False})
-
-
-class GrassOptions(Value):
-    """`[nodes.X]` with `protocol = "grass"`.
-
-    `token` is the access token of the dashboard. `tokens_per_point` (GRASS per point) has no default: without
-    it the rate is unknown. `p_paid` is the expected chance (0..1) that the points are paid at all.
-    """
-
-    url: Annotated[str, msgspec.Meta(pattern=r"^https?://[^/\s]+")] = "https://api.getgrass.io"
-    token: Secret | None = None
-    tokens_per_point: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
-    p_paid: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.5
-
-
-class Memory(Value):
-    """Everything the account has said that still matters; times are those of the answers."""
-
-    options: GrassOptions
-    context: Context
-    emulated: bool = False
-    settled_points: str | None = None
-    devices: tuple[Device, ...] | None = None
-    devices_at: datetime | None = None
-    devices_failure: NoReply | None = None
-    epochs: tuple[Epoch, ...] = ()
-    epochs_at: datetime | None = None
-    refused_since: datetime | None = None
-    limited_since: datetime | None = None
 
 
 class Grass:
@@ -109,18 +63,19 @@ class Grass:
         return Memory(options=options, context=context)
 
     def endpoints(self, memory: Memory, now: datetime) -> tuple[Endpoint, ...]:  # noqa: ARG002 - ProtocolSpec
-        """Nothing without a usable token; only one question while the token is refused."""
+        """Nothing without a usable token; one question while it is refused, and none once that is certain."""
         token = usable_token(memory.options.token.value) if memory.options.token else None
         if token is None:
             return ()
         devices = _endpoint(memory, token, "devices", "activeDevices", rank=0)
         if memory.refused_since is not None:
-            return (devices,)
+            return (devices,) if memory.refusals < REFUSALS else ()
         return (
             devices,
             _endpoint(memory, token, "user", "retrieveUser", rank=1),
-            _endpoint(memory, token, "epochs", _LATEST_EPOCH, rank=3),
+            _endpoint(memory, token, "epochs", _LATEST_EPOCH, rank=3, period_s=EPOCH_PERIOD),
             _endpoint(memory, token, "epochs/history", _ALL_EPOCHS, rank=2, once=True),
+            _endpoint(memory, token, "settings", "retrieveUserSettings", rank=4, period_s=DAY),
         )
 
     def absorb(self, memory: Memory, key: str, reply: Reply, now: datetime) -> Memory:  # noqa: ARG002 - ProtocolSpec
@@ -138,12 +93,15 @@ class Grass:
                 kept = {epoch.name: epoch for epoch in (*memory.epochs, *new)}
                 epochs = tuple(sorted(kept.values(), key=lambda each: each.start))[-2 * EPOCHS_OF_HISTORY :]
                 changed = msgspec.structs.replace(memory, epochs=epochs, epochs_at=reply.received_at)
+            case "settings":
+                changed = msgspec.structs.replace(memory, paused_until=read_pause(reply, key))
             case _:
                 raise ShapeError(f"{key}: not an endpoint of Grass")
         return msgspec.structs.replace(
             changed,
             emulated=memory.emulated or reply.header("X-Orch-Emulated") is not None,
             refused_since=None,
+            refusals=0,
             limited_since=None,
         )
 
@@ -156,15 +114,19 @@ class Grass:
         if key == "devices":
             memory = msgspec.structs.replace(memory, devices_failure=failure)
         if failure.reason == "unauthorised":
-            return msgspec.structs.replace(memory, refused_since=memory.refused_since or failure.failed_at)
+            return msgspec.structs.replace(
+                memory,
+                refused_since=memory.refused_since or failure.failed_at,
+                refusals=memory.refusals + 1 if key == "devices" or not memory.refusals else memory.refusals,
+            )
         if failure.reason == "rate_limited":
             return msgspec.structs.replace(memory, limited_since=memory.limited_since or failure.failed_at)
         return memory
 
     def reading(self, memory: Memory, now: datetime) -> Reading:
         """Everything known now. Points are speculative; no USD follows from them without the operator's word."""
-        state, reason = _health(memory, now)
-        pace = _pace(memory)
+        state, reason = health_of(memory, now)
+        pace = pace_of(memory, now)
         return Reading(
             node=memory.context.node,
             protocol=self.name,
@@ -179,15 +141,17 @@ class Grass:
             paced=True,
             window_s=INCOME_WINDOW_S,
             speculative=True,
-            findings=tuple(_findings(memory, now)),
-            facts=tuple(_facts(memory)),
+            findings=tuple(findings_of(memory, now)),
+            facts=tuple(facts_of(memory)),
         )
 
 
 PROTOCOL = Grass()
 
 
-def _endpoint(memory: Memory, token: str, key: str, path: str, *, rank: int, once: bool = False) -> Endpoint:
+def _endpoint(
+    memory: Memory, token: str, key: str, path: str, *, rank: int, once: bool = False, period_s: float = HOUR
+) -> Endpoint:
     request = HttpRequest(
         url=f"{memory.options.url.rstrip('/')}/{path}",
         headers=(
@@ -200,7 +164,15 @@ def _endpoint(memory: Memory, token: str, key: str, path: str, *, rank: int, onc
         max_bytes=1_000_000,
     )
     vital = key == "devices"
-    return Endpoint(key=key, request=request, period_s=HOUR, rank=rank, once=once, vital=vital, backoff_max_s=HOUR)
+    return Endpoint(
+        key=key,
+        request=request,
+        period_s=period_s,
+        rank=rank,
+        once=once,
+        vital=vital,
+        backoff_max_s=max(HOUR, period_s),
+    )
 
 
 def _accruals(memory: Memory, now: datetime) -> tuple[Accrual, ...]:
@@ -222,134 +194,3 @@ def _accruals(memory: Memory, now: datetime) -> tuple[Accrual, ...]:
         for epoch in memory.epochs
         if epoch.points > 0
     )
-
-
-def _points_per_hour(memory: Memory) -> tuple[float, float, str] | None:
-    """Points per hour now, the highest they may be, and how they are known; None when they are not.
-
-    Uptime counts once per address, however many devices are behind it.
-    """
-    devices = memory.devices
-    if devices is None:
-        return None
-    addresses = {device.address for device in devices if device.score != 0}
-    shown = [epoch for epoch in memory.epochs if epoch.points > 0 and epoch.uptime_s]
-    if shown and shown[-1].uptime_s:
-        rate = float(shown[-1].points) / (shown[-1].uptime_s / 3600) * len(addresses)
-        return rate, rate, f"measured in {shown[-1].name}"
-    if any(device.score is None for device in devices):
-        return None
-    best = {
-        address: max(_prior(device) for device in devices if device.address == address) for address in addresses
-    }
-    rate = sum(best.values())
-    return rate, PRIOR_HIGH * rate, "prior: 50 points per hour at score 100"
-
-
-def _prior(device: Device) -> float:
-    return PRIOR_POINTS_PER_HOUR * (device.score or 0.0) / 100 * device.multiplier
-
-
-def _pace(memory: Memory) -> Pace | None:
-    """GRASS per hour, if the operator says what a point is worth: from nothing to twice that, surely paid."""
-    options, known = memory.options, _points_per_hour(memory)
-    if options.tokens_per_point is None or known is None or memory.devices_at is None:
-        return None
-    points, most, _ = known
-    return Pace(
-        unit=TOKEN,
-        low=0.0,
-        mean=points * options.tokens_per_point * options.p_paid,
-        high=most * options.tokens_per_point * CONVERSION_HIGH,
-        evidence="speculative",
-        window_s=INCOME_WINDOW_S,
-        as_of=memory.devices_at,
-    )
-
-
-def _health(memory: Memory, now: datetime) -> tuple[Health, str]:
-    """From this account's devices; a failing dashboard says nothing about the node, so that is unknown."""
-    if memory.options.token is None:
-        return "unknown", "no token is configured"
-    if usable_token(memory.options.token.value) is None:
-        return "unknown", "the token cannot be sent"
-    if memory.devices_failure is not None:
-        return "unknown", f"the dashboard does not say: {memory.devices_failure.sentence}"
-    if memory.devices is None or memory.devices_at is None:
-        return "unknown", "not asked yet"
-    if now - memory.devices_at > STALE_AFTER:
-        return "unknown", f"no answer since {memory.devices_at:%Y-%m-%d %H:%M} UTC"
-    if not memory.devices:
-        return "degraded", "no device of this account is connected"
-    if all(device.score == 0 for device in memory.devices):
-        return "degraded", "the address has a network score of 0 and earns nothing"
-    return "online", f"{len(memory.devices)} connected"
-
-
-def _findings(memory: Memory, now: datetime) -> Iterator[Finding]:
-    yield from _token_findings(memory, now)
-    shared = [a for a, n in Counter(device.address for device in memory.devices or ()).items() if n > 1]
-    if shared:
-        yield _warning(
-            "grass_shared_address",
-            f"{len(shared)} address{'es' if len(shared) > 1 else ''} with more than one device",
-            "Devices behind one public address share one income: run one of them.",
-        )
-    if any(device.score == 0 for device in memory.devices or ()):
-        yield _warning(
-            "grass_score_zero",
-            "an address has a network score of 0 and earns nothing",
-            "Only residential addresses count; check for a VPN, a proxy or a data centre's address.",
-        )
-    if memory.options.tokens_per_point is None:
-        yield Finding(
-            code="grass_rate_unknown",
-            severity="info",
-            sentence="points have no known worth, so this node's USD per hour is unknown",
-            remedy="Set tokens_per_point if you want to state one; it is never counted as earned.",
-        )
-
-
-def _token_findings(memory: Memory, now: datetime) -> Iterator[Finding]:
-    remedy = "Log in to the dashboard in a browser, copy the accessToken from its local storage, and restart orch."
-    given = memory.options.token
-    if given is None:
-        yield _warning("grass_token_missing", "no token is configured, so nothing is asked", remedy)
-        return
-    token = usable_token(given.value)
-    if token is None:
-        yield _warning("grass_token_unusable", "the token is empty or holds characters that no token has", remedy)
-        return
-    expiry = token_expiry(token)
-    if memory.refused_since is not None:
-        sentence = f"the token is refused since {memory.refused_since:%Y-%m-%d %H:%M} UTC"
-        yield _warning("grass_token_refused", sentence, remedy)
-    elif memory.limited_since is not None and now - memory.limited_since >= LIMITED_MEANS_EXPIRED:
-        sentence = f"only refused as too many requests since {memory.limited_since:%Y-%m-%d %H:%M} UTC"
-        yield _warning("grass_token_expired", f"{sentence}: the token has probably expired", remedy)
-    if expiry is None:
-        yield _warning("grass_token_undecodable", "the token does not say when it ends", remedy)
-    elif expiry <= now:
-        yield _warning("grass_token_expired", f"the token ended on {expiry:%Y-%m-%d}", remedy)
-    elif expiry - now <= EXPIRY_WARNING:
-        yield _warning("grass_token_expiring", f"the token ends on {expiry:%Y-%m-%d}", remedy)
-
-
-def _facts(memory: Memory) -> Iterator[tuple[str, str]]:
-    if memory.settled_points is not None:
-        yield "settled_points", memory.settled_points
-    if memory.devices is not None:
-        yield "devices", str(len(memory.devices))
-        scores = [f"{device.score:g}" for device in memory.devices if device.score is not None]
-        if scores:
-            yield "network_scores", ", ".join(scores)
-    if memory.epochs:
-        yield "epoch", memory.epochs[-1].name
-    known = _points_per_hour(memory)
-    if known is not None:
-        yield "points_per_hour", f"{known[0]:.2f}"
-        yield "points_rate", known[2]
-
-
-def _warning(code: str, sentence: str, remedy: str) -> Finding:
-    return Finding(code=code, severity="warning", sentence=sentence, remedy=remedy)

@@ -80,6 +80,11 @@ class _Epochs(Value):
     data: list[_Epoch]
 
 
+class _Settings(Value, rename="camel"):
+    is_connection_paused: bool
+    pause_connection_expiry: str | None = None
+
+
 class _Claims(Value):
     exp: float | None = None
 
@@ -101,6 +106,15 @@ def read_epochs(reply: Reply, key: str) -> tuple[Epoch, ...]:
     """`GET /epochEarnings`: results by epoch, oldest first. An end that is a date includes that day."""
     rows = decode(reply, _Answer[_Epochs], key).result.data.data
     return tuple(sorted((_epoch(row, key) for row in rows), key=lambda each: each.start))
+
+
+def read_pause(reply: Reply, key: str) -> str | None:
+    """`GET /retrieveUserSettings`: until when the connection is paused, in words; None while it is not."""
+    found = decode(reply, _Answer[_Settings], key).result.data
+    if not found.is_connection_paused:
+        return None
+    until = instant(found.pause_connection_expiry, f"{key}: pauseConnectionExpiry")
+    return "somebody resumes it" if until is None else f"{until:%Y-%m-%d %H:%M} UTC"
 
 
 def usable_token(token: str) -> str | None:

@@ -26,7 +26,7 @@ from orch.protocols.streamr_health import health_of, wrong_chain
 from orch.protocols.streamr_memory import StreamrMemory, StreamrOptions
 from orch.protocols.streamr_money import UNIT, newest_heartbeat, restate, time_of, to_data
 from orch.protocols.streamr_questions import WORDS, WORDS_OF, questions
-from orch.protocols.streamr_rates import money_facts, owners_share, pace, with_slope
+from orch.protocols.streamr_rates import fee_share, money_facts, owners_share, pace, with_slope
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -103,6 +103,7 @@ class Streamr:
             accruals=() if wrong_chain(memory) else memory.stated,
             outlooks=(Outlook(form="floor", unit=memory.unit),),
             pace=None if wrong_chain(memory) else pace(memory, now),
+            fee_share=fee_share(memory) or 0.0,
             window_s=WINDOW_S,
             findings=findings_of(memory, now),
             facts=_facts(memory, now),

@@ -36,7 +36,7 @@ def test_points_of_the_running_epoch_follow_from_uptime(world, client):
         devices = data(client, "/activeDevices")
         if not devices:
             continue
-        (device,) = devices
+        device = devices[0]
         points = (
             Decimal(device["aggUptime"]) / 3600 * 50 * device["ipScore"] / 100 * Decimal(str(device["multiplier"]))
         )
@@ -82,7 +82,7 @@ def test_uptime_stops_in_an_outage(world, client):
         assert msgspec.json.decode(away.body)["result"]["data"] == []
     world.advance(datetime.fromtimestamp(outage.end * 60, UTC))
     assert world.state.grass.epochs[-1].minutes == minutes
-    (device,) = data(client, "/activeDevices")
+    device, *_ = data(client, "/activeDevices")
     assert device["lastConnectedAt"].startswith(world.time.isoformat()[:16])
 
 
