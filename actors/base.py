@@ -20,7 +20,7 @@ from orch.messages import ActorFailed, AreYouReady, HowMuchWork
 
 if TYPE_CHECKING:
     from orch.messages.base import Message
-    from orch.ports import Board, Clock, Directory, Host, Journal, Timers, Transport
+    from orch.ports import Board, Clock, Directory, Host, Journal, SolverPool, Timers, Transport
 
 SUPERVISOR: Final = "supervisor"
 MONITOR: Final = "monitor"
@@ -48,6 +48,7 @@ class House:
     journal: Journal | None = None
     host: Host | None = None
     board: Board | None = None
+    solvers: SolverPool | None = None
 
 
 class Actor(pykka.ThreadingActor):

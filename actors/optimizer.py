@@ -26,8 +26,10 @@ from orch.messages import (
     SolverAnswered,
     TellHistory,
 )
+from orch.model.problems import SolverJob
 from orch.planning.decide import Study, decide, next_reallocation_at, study
 from orch.planning.foresee import foresee
+from orch.solvers.far import AnswerPending, FarSolver
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from orch.model.fleet import Snapshot
     from orch.model.forecasts import Foresight, IncomeSeries
     from orch.model.moves import Guards
+    from orch.model.problems import Answer
     from orch.planning.settings import PlanSettings
     from orch.solvers.base import Solver
     from orch.strategies.base import StrategySpec
@@ -72,6 +75,10 @@ class _State:
     decide_at: datetime | None = None
     number: int = 0
     seen: tuple[Snapshot, Guards, Foresight | None, Study] | None = None
+    asked: int = 0
+    job: SolverJob | None = None
+    view: tuple[Snapshot, Guards, Foresight | None] | None = None
+    owed: set[str] = field(default_factory=set)
 
 
 class Optimizer(Actor):
@@ -102,15 +109,17 @@ class Optimizer(Actor):
             case Analyze(due_at=due_at):
                 if due_at == state.analyze_at:
                     self._arm_analyze(self._following(due_at, self._plan.analyze_s))
-                    self._analyze()
+                    self._look("analyze")
             case Decide(due_at=due_at):
                 if due_at == state.decide_at:
                     self._arm_decide(self._following(due_at, self._plan.decide_s))
-                    self._decide()
+                    self._look("decide")
             case ReallocationChanged(reallocation=reallocation):
                 if reallocation.state == "settled":
                     state.track = without(state.track, {change.node for change in reallocation.changes})
-            case SolverAnswered() | AreYouReady() | HowMuchWork():
+            case SolverAnswered(job=job, answer=answer):
+                self._learn(job, answer)
+            case AreYouReady() | HowMuchWork():
                 pass
             case _:
                 assert_never(message)
@@ -123,17 +132,60 @@ class Optimizer(Actor):
         )
         self.tell(MONITOR, ForecastsScored(scored_at=now, score=score_of(state.track)))
 
-    def _analyze(self) -> None:
+    def _look(self, wish: str) -> None:
+        """Do what is due with the newest snapshot, or once a solver elsewhere has answered for an older one."""
         state = self._state
-        if state.snapshot is None or state.guards is None:
+        state.owed.add(wish)
+        if state.job is not None:
             return
-        seen = self._study(state.snapshot, state.guards)
-        now = self.house.clock.now()
-        self.tell(MONITOR, OpportunitiesFound(found_at=now, opportunities=seen.opportunities))
+        if state.view is None:
+            if state.snapshot is None or state.guards is None:
+                state.owed.clear()
+                return
+            state.view = (state.snapshot, state.guards, state.foresight)
+        try:
+            seen = self._study(*state.view)
+        except AnswerPending as pending:
+            self._ask(pending)
+            return
+        snapshot, guards, foresight = state.view
+        owed, state.owed, state.view = state.owed, set(), None
+        if "analyze" in owed:
+            now = self.house.clock.now()
+            self.tell(MONITOR, OpportunitiesFound(found_at=now, opportunities=seen.opportunities))
+        if "decide" in owed:
+            self._decide(snapshot, guards, foresight, seen)
 
-    def _study(self, snapshot: Snapshot, guards: Guards) -> Study:
+    def _ask(self, pending: AnswerPending) -> None:
+        """Have another process solve what is needed first."""
+        if self.house.solvers is None:
+            raise RuntimeError("a solver that runs elsewhere is wanted, and there is no pool")
+        state = self._state
+        state.asked += 1
+        state.job = SolverJob(
+            id=f"{self.house.clock.now():%Y%m%dT%H%M%S.%f}-{state.asked}",
+            solver=pending.solver,
+            problem=pending.problem,
+            budget=pending.budget,
+            seed=pending.seed,
+        )
+        self.house.solvers.solve(state.job, reply_to=self.name)
+
+    def _learn(self, asked: str, answer: Answer) -> None:
+        """Take an answer in, and go on with what waits for it."""
+        job = self._state.job
+        if job is None or job.id != asked:
+            return
+        for solver in self._plan.solvers.values():
+            if isinstance(solver, FarSolver) and solver.name == job.solver:
+                solver.learn(job.problem, answer)
+        self._state.job = None
+        for wish in sorted(self._state.owed)[:1]:
+            self._look(wish)
+
+    def _study(self, snapshot: Snapshot, guards: Guards, foresight: Foresight | None) -> Study:
         """What one look at a snapshot finds; the same snapshot is not looked at twice."""
-        known, foresight = self._state.seen, self._state.foresight
+        known = self._state.seen
         if known is not None and known[0] is snapshot and known[1] is guards and known[2] is foresight:
             return known[3]
         plan = self._plan
@@ -150,16 +202,14 @@ class Optimizer(Actor):
         self._state.seen = (snapshot, guards, foresight, seen)
         return seen
 
-    def _decide(self) -> None:
+    def _decide(self, snapshot: Snapshot, guards: Guards, foresight: Foresight | None, seen: Study) -> None:
         state, plan = self._state, self._plan
-        if state.snapshot is None or state.guards is None:
-            return
         now = self.house.clock.now()
         state.number += 1
         stamp = f"{now:%Y%m%dT%H%M%S}-{state.number}"
         decision, found = decide(
-            state.snapshot,
-            state.guards,
+            snapshot,
+            guards,
             plan.settings,
             strategy=plan.strategy,
             options=plan.options,
@@ -168,15 +218,15 @@ class Optimizer(Actor):
             plan_id=f"p{stamp}",
             now=now,
             previous_prices=state.prices or None,
-            seen=self._study(state.snapshot, state.guards),
-            foresight=state.foresight,
+            seen=seen,
+            foresight=foresight,
         )
-        state.prices = {each.token: each.price.usd for each in state.snapshot.prices if each.price is not None}
+        state.prices = {each.token: each.price.usd for each in snapshot.prices if each.price is not None}
         made = DecisionMade(
             decision=decision,
             plan=found,
             next_decision_at=state.decide_at or now,
-            next_reallocation_at=next_reallocation_at(found, state.guards, now),
+            next_reallocation_at=next_reallocation_at(found, guards, now),
         )
         self.tell(MONITOR, made)
         self.tell(RECORDER, made)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from actors.base import Actor
     from orch.messages import Ask
     from orch.model.wire import Lane, Request
-    from orch.ports import Board, Host, Journal, Transport
+    from orch.ports import Board, Host, Journal, SolverPool, Transport
 
 A = TypeVar("A")
 
@@ -137,6 +137,7 @@ class Stage(VirtualTime):
         journal: Journal | None = None,
         host: Host | None = None,
         board: Board | None = None,
+        solvers: SolverPool | None = None,
     ) -> House:
         """A house with the stage as clock, timers and directory. Without a transport a fetch is a StageError."""
         return House(
@@ -147,6 +148,7 @@ class Stage(VirtualTime):
             journal=journal,
             host=host,
             board=board,
+            solvers=solvers,
         )
 
     def add(self, actor: Actor) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from orch.messages.base import Message
     from orch.model.moves import JournalRecord
+    from orch.model.problems import SolverJob
     from orch.model.resources import Resources
     from orch.model.wire import Lane, Request
 
@@ -87,6 +88,16 @@ class Cache(Protocol):
 
     def save(self, body: bytes) -> None:
         """Keep this instead. What cannot be kept is logged and lost, never an error."""
+
+
+class SolverPool(Protocol):
+    """Solvers that would hold up an actor, or may not be trusted to return."""
+
+    def solve(self, job: SolverJob, *, reply_to: str) -> None:
+        """Later tell `reply_to` `SolverAnswered(job=job.id, ...)`, exactly once, soon after the job's budget.
+
+        One job at a time. What failed, crashed or did not return is `out_of_time`, with the reason.
+        """
 
 
 class Board(Protocol):

@@ -18,6 +18,7 @@ from orch.model.resources import Resources
 from orch.store.shelf import Shelf
 from orch.system.journal import MemoryJournal
 from orch.system.paths import DATABASE_FILE
+from orch.system.solver_process import InlineSolverPool
 from orch.web.backend import BoardSlot
 
 if TYPE_CHECKING:
@@ -83,7 +84,8 @@ def staged_house(
     stage = Stage(seed, start, trace=trace)
     setting = make_setting(config, host=host, measured=measured or Resources(), mode=mode)
     board, shelf, records = BoardSlot(), Shelf(), journal or MemoryJournal()
-    house = stage.house(VirtualTransport(stage, answer), journal=records, board=board)
+    transport, solvers = VirtualTransport(stage, answer), InlineSolverPool(stage)
+    house = stage.house(transport, journal=records, board=board, solvers=solvers)
     fittings = Fittings(
         engine=EngineView(
             running=True, pid=None, version=__version__, mode=setting.mode, kind=kind, speed=stage.speed

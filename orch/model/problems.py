@@ -118,6 +118,16 @@ class Budget(Value):
     seconds: float = 1.0
 
 
+class SolverJob(Value):
+    """A problem for a solver in another process: one by its name, as `module:name` or `/path/to/file.py:name`."""
+
+    id: str
+    solver: str
+    problem: Problem
+    budget: Budget
+    seed: int
+
+
 class Share(Value):
     """The allocation an answer gives to one node."""
 

@@ -9,7 +9,8 @@ from orch.model.problems import Answer, Share
 from orch.model.resources import Resources, resources
 from orch.solvers.levels import evaluate, runs
 from orch.solvers.objectives import extra_usd_per_hour
-from orch.solvers.spans import TIGHT, scales
+from orch.solvers.risk import within_variance
+from orch.solvers.spans import TIGHT, kept_out, scales
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -105,8 +106,21 @@ def found(
     dual_prices: Resources | None = None,
     reason: str = "",
 ) -> Answer:
-    """A feasible split as an answer: optimal when the bound leaves no room above it."""
+    """A feasible split as an answer: optimal when the bound leaves no room above it.
+
+    Where the variance is bounded and the split exceeds it, the answer is the split that `within_variance` leaves.
+    A bound says nothing where a plug-in's objective adds to it.
+    """
+    within = within_variance(problem, allocations)
+    if within is None:
+        why = f"no split with a variance of at most {problem.max_variance:g} was found"
+        return nothing("out_of_time", solver, (why,), seconds=seconds, seed=seed)
+    if problem.objective is not None:
+        bound = None
+    allocations = within
     worth = objective(problem, allocations)
+    if bound is None or bound - worth > EXACT * money_scale(problem):
+        allocations, worth = _not_below_present(problem, allocations, worth)
     status: Status = "feasible"
     gap = None
     if bound is not None and math.isfinite(bound):
@@ -129,6 +143,17 @@ def found(
         seed=seed,
         reason=reason,
     )
+
+
+def _not_below_present(
+    problem: Problem, allocations: Mapping[str, Resources], worth: float
+) -> tuple[Mapping[str, Resources], float]:
+    """The present split instead, where it is allowed and worth more than what was found."""
+    present = present_split(problem)
+    if kept_out(problem) or within_variance(problem, present) is None:
+        return allocations, worth
+    kept = objective(problem, present)
+    return (present, kept) if kept > worth else (allocations, worth)
 
 
 def nothing(status: Status, solver: str, reasons: Sequence[str], *, seconds: float, seed: int) -> Answer:

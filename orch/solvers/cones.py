@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from orch.model.problems import Problem
+    from orch.solvers.highs import Model
     from orch.solvers.linear_model import Layout
 
     Floats = NDArray[np.float64]
@@ -55,36 +56,37 @@ class Cones:
         from scipy import sparse
 
         model, problem = layout.model, layout.problem
-        self.layout = layout
-        self.columns, count = len(model.lower), len(problem.nodes)
+        count = len(problem.nodes)
+        self._columns, width = len(model.lower), len(model.lower) + count
         self._lower, self._upper = np.array(model.lower), np.array(model.upper)
         self._gain = np.concatenate((np.array(model.gain, dtype=float), np.zeros(count)))
-        width = self.columns + count
-        rows = sparse.csr_matrix((model.value, model.index, model.starts), shape=(len(model.starts) - 1, width))
         low, high = np.array(model.row_lower), np.array(model.row_upper)
-        equal = low == high
-        self._below, self._above = ~equal & np.isfinite(high), ~equal & np.isfinite(low)
-        self._equal = equal
-        shares, fixed = _shares(layout, width)
-        root = _root(problem)
-        own = sparse.eye(self.columns, width, format="csr")
-        parts = [shares, rows[equal], rows[self._below], -rows[self._above], own, -own]
-        self._sizes = [count, int(equal.sum())]
-        self._right = [fixed, high[equal], high[self._below], -low[self._above]]
-        quadratic: Any = sparse.csc_matrix((width, width))
-        at_most = problem.max_variance
-        scale = float(np.abs(root).max()) or 1.0
+        self._equal = low == high
+        self._below, self._above = ~self._equal & np.isfinite(high), ~self._equal & np.isfinite(low)
+        entries = _Entries(width)
+        fixed = _add_shares(entries, layout)
+        self._right = [fixed, high[self._equal], high[self._below], -low[self._above]]
+        for which, sign in ((self._equal, 1.0), (self._below, 1.0), (self._above, -1.0)):
+            entries.add_rows(model, which, sign)
+        own = np.arange(self._columns)
+        for sign in (1.0, -1.0):
+            entries.add(own, own, np.full(self._columns, sign), self._columns)
         self._cone: list[Floats] = []
-        if aversion is None and at_most is not None:
-            behind = sparse.hstack((sparse.csr_matrix((count, self.columns)), sparse.csr_matrix(-root / scale)))
-            parts += [sparse.csr_matrix((1, width)), behind]
-            reach = math.sqrt(max(at_most, 0.0)) * (1.0 - CLOSER) / scale
+        self._quadratic: Any = sparse.csc_matrix((width, width))
+        root = _root(problem)
+        if aversion is None:
+            scale = float(np.abs(root).max(initial=0.0)) or 1.0
+            entries.height += 1
+            rows, columns = np.nonzero(root)
+            entries.add(rows, self._columns + columns, -root[rows, columns] / scale, count)
+            reach = math.sqrt(max(problem.max_variance or 0.0, 0.0)) * (1.0 - CLOSER) / scale
             self._cone = [np.array([reach]), np.zeros(count)]
-        elif aversion:
-            dense = 2.0 * aversion / layout.money * (root.T @ root)
-            quadratic = sparse.block_diag((sparse.csc_matrix((self.columns, self.columns)), np.triu(dense)), "csc")
-        self._quadratic = quadratic
-        self._matrix = sparse.vstack(parts, format="csc")
+        else:
+            dense = np.triu(2.0 * aversion / layout.money * (root.T @ root))
+            rows, columns = np.nonzero(dense)
+            places = (rows + self._columns, columns + self._columns)
+            self._quadratic = sparse.csc_matrix((dense[rows, columns], places), shape=(width, width))
+        self._matrix = entries.matrix()
 
     def solve(self, seconds: float, fixed: dict[int, tuple[float, float]] | None = None) -> Found:
         """The best split within real seconds; `fixed` narrows columns to (lower, upper).
@@ -98,7 +100,7 @@ class Cones:
         for column, (low, high) in (fixed or {}).items():
             lower[column], upper[column] = low, high
         right = np.concatenate([*self._right, upper, -lower, *self._cone])
-        zeros = sum(self._sizes)
+        zeros = len(self._right[0]) + len(self._right[1])
         cones = [clarabel.ZeroConeT(zeros), clarabel.NonnegativeConeT(len(right) - zeros - _length(self._cone))]
         if self._cone:
             cones.append(clarabel.SecondOrderConeT(_length(self._cone)))
@@ -119,12 +121,12 @@ class Cones:
         if ended not in ("Solved", "AlmostSolved"):
             raise OrchError(f"Clarabel ended with {ended}")
         duals, prices = np.array(found.z), np.zeros(len(self._equal))
-        at = self._sizes[0]
+        at = len(self._right[0])
         for which, sign in ((self._equal, 1.0), (self._below, 1.0), (self._above, -1.0)):
             size = int(which.sum())
             prices[which] += sign * duals[at : at + size]
             at += size
-        values = np.array(found.x)[: self.columns]
+        values = np.array(found.x)[: self._columns]
         return Found("optimal", values, prices, -float(found.obj_val), -float(found.obj_val_dual))
 
 
@@ -132,36 +134,63 @@ def _length(parts: list[Floats]) -> int:
     return sum(len(part) for part in parts)
 
 
-def _shares(layout: Layout, width: int) -> tuple[Any, Floats]:
-    """The rows `share[n] - income[n] / at[n] == constant`, and those constants."""
-    from scipy import sparse
+class _Entries:
+    """A sparse matrix as it is filled, block by block from the top."""
 
+    def __init__(self, width: int) -> None:
+        self.height, self._width = 0, width
+        self._parts: list[tuple[NDArray[np.int64], NDArray[np.int64], Floats]] = []
+
+    def add(self, rows: NDArray[np.int64], columns: NDArray[np.int64], values: Floats, height: int) -> None:
+        """A block of so many rows, below what there is."""
+        self._parts.append((rows + self.height, columns, values))
+        self.height += height
+
+    def add_rows(self, model: Model, which: NDArray[np.bool_], sign: float) -> None:
+        """Some of a model's rows."""
+        starts = np.array(model.starts)
+        row_of = np.repeat(np.arange(len(which)), np.diff(starts))
+        wanted = which[row_of]
+        place = np.cumsum(which) - 1
+        columns, values = np.array(model.index, dtype=np.int64), np.array(model.value, dtype=float)
+        self.add(place[row_of[wanted]], columns[wanted], sign * values[wanted], int(which.sum()))
+
+    def matrix(self) -> Any:
+        """All of it, by columns."""
+        from scipy import sparse
+
+        rows, columns, values = (np.concatenate(part) for part in zip(*self._parts, strict=True))
+        return sparse.csc_matrix((values, (rows, columns)), shape=(self.height, self._width))
+
+
+def _add_shares(entries: _Entries, layout: Layout) -> Floats:
+    """The rows `share[n] - income[n] / at[n] == constant`; returns those constants."""
     problem, first = layout.problem, len(layout.model.lower)
-    rows, columns, values = [], [], []
+    places: list[tuple[int, int, float]] = []
     fixed = np.zeros(len(problem.nodes))
     for row, node in enumerate(problem.nodes):
-        rows.append(row)
-        columns.append(first + row)
-        values.append(1.0)
+        places.append((row, first + row, 1.0))
         at = problem.covariance_at[row] if problem.covariance_at else evaluate(node, node.present).mean
         if not at > 0.0:
             fixed[row] = 1.0
             continue
-        terms = [(column, usd / at) for column, usd in layout.levels.get(node.name, ())]
+        places += [(row, column, -usd / at) for column, usd in layout.levels.get(node.name, ())]
         if node.name in layout.on:
-            terms.append((layout.on[node.name], node.base_usd_per_hour / at))
+            places.append((row, layout.on[node.name], -node.base_usd_per_hour / at))
         elif not idle(problem, node):
             fixed[row] = node.base_usd_per_hour / at
-        for column, value in terms:
-            rows.append(row)
-            columns.append(column)
-            values.append(-value)
-    return sparse.csr_matrix((values, (rows, columns)), shape=(len(problem.nodes), width)), fixed
+    rows, columns, values = (np.array(part) for part in zip(*places, strict=True))
+    entries.add(rows, columns, values, len(problem.nodes))
+    return fixed
 
 
 def _root(problem: Problem) -> Floats:
     """A root of the covariance: `root.T @ root` is it, what is negative by rounding left out."""
     matrix = np.array(problem.covariance, dtype=float)
-    values, vectors = np.linalg.eigh((matrix + matrix.T) / 2.0)
-    root: Floats = np.sqrt(np.maximum(values, 0.0))[:, None] * vectors.T
-    return root
+    matrix = (matrix + matrix.T) / 2.0
+    try:
+        return np.linalg.cholesky(matrix).T
+    except np.linalg.LinAlgError:  # singular, as of two nodes that always vary alike
+        values, vectors = np.linalg.eigh(matrix)
+        root: Floats = np.sqrt(np.maximum(values, 0.0))[:, None] * vectors.T
+        return root

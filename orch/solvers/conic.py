@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from msgspec.structs import replace
 
 from orch.model.resources import Resources, resources
-from orch.solvers.answers import fitted, found, nothing, objective, present_split
-from orch.solvers.check import variance, violations
+from orch.solvers import linear
+from orch.solvers.answers import changes, fitted, found, nothing, objective, present_split, running_nodes
 from orch.solvers.infeasible import why_infeasible
-from orch.solvers.levels import evaluate
+from orch.solvers.levels import evaluate, runs
 from orch.solvers.linear_model import build
-from orch.solvers.spans import conflicts, faults, spans
+from orch.solvers.spans import TIGHT, conflicts, faults, scales, spans
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +40,9 @@ STILL = 2e-7
 MORE = 2e-7
 """A node may earn this share more than the model lets it: interior points stop short of their bounds."""
 
+RISK = 5e-7
+"""A variance this share above the bound is within it."""
+
 CLOSED = 1e-6
 """A branch that can gain less than this share of the model's largest coefficient is not followed."""
 
@@ -54,11 +57,14 @@ class Best(NamedTuple):
 def solve(problem: Problem, budget: Budget, seed: int) -> Answer:
     """Solve one host's problem, its `max_variance` kept, to proven optimality or as far as the budget allows.
 
-    Without a covariance this is the linear problem. `dual_prices` are those of the capacities in the relaxation.
+    Without a bound on the variance this is the linear problem, and `linear` solves it. `dual_prices` are those of
+    the capacities in the relaxation.
 
     Raises:
-        OrchError: Clarabel ended in a way that says nothing about the problem.
+        OrchError: Clarabel (or HiGHS) ended in a way that says nothing about the problem.
     """
+    if problem.max_variance is None:
+        return replace(linear.solve(problem, budget, seed), solver=NAME)
     return _solved(problem, budget, seed, None)
 
 
@@ -113,7 +119,6 @@ class _Search:
         self, problem: Problem, layout: Layout, cones: Cones, aversion: float | None, deadline: float
     ) -> None:
         self._problem, self._layout, self._cones, self._aversion = problem, layout, cones, aversion
-        self._rules = problem if aversion is None else replace(problem, max_variance=None)
         self._deadline = deadline
         self._closed = CLOSED * layout.money
         self.best = Best(None, -math.inf)
@@ -181,11 +186,11 @@ class _Search:
 
     def _offer(self, split: Split) -> None:
         """Keep a split if it is allowed and better."""
-        if violations(self._rules, split):
+        if not _allowed(self._problem, split, bounded=self._aversion is None):
             return
         worth = objective(self._problem, split)
-        if self._aversion is not None and self._problem.covariance:
-            worth -= self._aversion * variance(self._problem, split)
+        if self._aversion is not None:
+            worth -= self._aversion * _variance(self._problem, split)
         if worth > self.best.worth:
             self.best = Best(split, worth)
 
@@ -228,6 +233,47 @@ def _earning(node: ProblemNode, amounts: Resources, income: float) -> Resources:
     return at(low)
 
 
+def _allowed(problem: Problem, split: Split, *, bounded: bool) -> bool:
+    """Whether a split keeps to every rule, roundings aside."""
+    scale = scales(problem)
+    for node in problem.nodes:
+        given, stopped = split[node.name], node.may_stop and not runs(node, split[node.name])
+        for span in spans(problem, node):
+            amount, slack = given.or_zero(span.resource), 100.0 * TIGHT * scale[span.resource]
+            if span.fixed and abs(amount - span.present) > slack:
+                return False
+            if stopped:
+                if amount > slack:
+                    return False
+                continue
+            whole = amount == span.present or span.on_grid(amount)
+            if not whole or not span.least - slack <= amount <= span.most + slack:
+                return False
+    for name, capacity in problem.capacity.known():
+        if math.fsum(each.or_zero(name) for each in split.values()) > capacity + 100.0 * TIGHT * scale[name]:
+            return False
+    if problem.max_changes is not None and changes(problem, split) > problem.max_changes:
+        return False
+    running = running_nodes(problem, split) if problem.groups else set()
+    if any(len(running.intersection(group.nodes)) > group.most for group in problem.groups):
+        return False
+    at_most = problem.max_variance
+    return not bounded or at_most is None or _variance(problem, split) <= at_most * (1.0 + RISK) + 1e-18
+
+
+def _variance(problem: Problem, split: Split) -> float:
+    """The variance of a split's hourly income, (USD/h)^2."""
+    shares = []
+    for index, node in enumerate(problem.nodes):
+        at = problem.covariance_at[index] if problem.covariance_at else evaluate(node, node.present).mean
+        shares.append(evaluate(node, split[node.name]).mean / at if at > 0.0 else 1.0)
+    return math.fsum(
+        a * b * each
+        for a, row in zip(shares, problem.covariance, strict=True)
+        for b, each in zip(shares, row, strict=True)
+    )
+
+
 def _prices(layout: Layout, relaxed: Found) -> Resources:
     if not relaxed.prices.size:
         return Resources()
@@ -243,9 +289,9 @@ def _prices(layout: Layout, relaxed: Found) -> Resources:
 def _unusable(problem: Problem) -> tuple[str, ...]:
     """What makes a covariance meaningless."""
     count = len(problem.nodes)
-    if problem.max_variance is not None and not problem.covariance:
-        return ("a variance is bounded and no covariance is known",)
-    if problem.covariance and [len(row) for row in problem.covariance] != [count] * count:
+    if not problem.covariance:
+        return ("a variance counts, and no covariance is known",)
+    if [len(row) for row in problem.covariance] != [count] * count:
         return (f"the covariance is not one of {count} nodes",)
     if problem.covariance_at and len(problem.covariance_at) != count:
         return (f"the covariance belongs to {len(problem.covariance_at)} rates, not to {count}",)
@@ -262,7 +308,7 @@ def _why_not(problem: Problem) -> tuple[str, ...]:
     from orch.solvers.cones import Cones
 
     free = replace(problem, max_variance=None)
-    if problem.max_variance is None or not problem.covariance:
+    if problem.max_variance is None:
         return why_infeasible(free)
     layout = build(free)
     layout.model.gain = [0.0] * len(layout.model.gain)

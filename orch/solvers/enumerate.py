@@ -1,9 +1,9 @@
 """Proof: every choice whose bound exceeds the best one known, by branch and bound over whole layers at once.
 
-Nodes are decided one after the other. A layer holds all partial choices that may still beat the best known one, as
-arrays; each is bounded by several sets of prices, the lowest counts. What two decided nodes of a pair really earn
-together replaces what the bound had given them. Whole choices that are left are valued exactly, best first, and the
-prices that prove one bound all others (Benders 1962), so that few are valued.
+Nodes are decided one after the other. A layer holds all partial choices that may still beat the best known one,
+as arrays; each is bounded by several sets of prices, the lowest counts. What two decided nodes of a pair really
+earn together replaces what the bound had given them. Whole choices that are left are valued exactly, best first,
+and the prices that prove one bound all others (Benders 1962), so that few are valued.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Proof(NamedTuple):
 
 
 class Layer(NamedTuple):
-    """Partial choices: the option of each decided node, bounds by set of prices, and what they take of the rows."""
+    """Partial choices: the option of each decided node, bounds by set of prices, what they take of the rows."""
 
     picks: Ints
     bounds: Floats
@@ -118,8 +118,10 @@ def _narrowed(layer: Layer) -> tuple[Layer, float]:
 def _together(
     market: Market, quotes: Sequence[Quote], decided: Sequence[int], node: int, picks: Ints, options: Ints
 ) -> Floats:
-    """By partial choice, option and set of prices: what pairs of `node` with decided nodes really add, less what
-    the bounds say of them."""
+    """What pairs of `node` with decided nodes really add, less what the bounds say of them.
+
+    By partial choice, option of the node, and set of prices.
+    """
     menu = market.menu
     change = np.zeros((len(picks), len(options), len(quotes)))
     place = {each: index for index, each in enumerate(decided)}

@@ -12,13 +12,11 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from orch.model.resources import Resources, resources
 from orch.solvers.answers import EXACT, found, money_scale, nothing
 from orch.solvers.enumerate import prove
 from orch.solvers.infeasible import why_infeasible
-from orch.solvers.inner import split_of_choice
 from orch.solvers.menu import Menu, NoMenuError
-from orch.solvers.prices import Market
+from orch.solvers.prices import Market, answer_of
 from orch.solvers.spans import conflicts, faults
 
 if TYPE_CHECKING:
@@ -66,31 +64,6 @@ def solve(problem: Problem, budget: Budget, seed: int) -> Answer:
     if proof.complete or own.status == "optimal":
         return own
     return _handed_over(problem, budget, seed, spent, own, "too many choices to enumerate")
-
-
-def answer_of(
-    problem: Problem,
-    market: Market,
-    solver: str,
-    *,
-    bound: float | None,
-    seconds: float,
-    seed: int,
-    reason: str = "",
-) -> Answer:
-    """The best choice of a market as an answer. There must be one."""
-    best = market.best
-    if best is None:
-        return nothing("out_of_time", solver, ("no split was found in time",), seconds=seconds, seed=seed)
-    menu, chosen = market.menu, best.chosen
-    prices = {
-        name: float(chosen.prices[row]) / menu.size[row] / problem.horizon_h
-        for row, name in enumerate(menu.capacities)
-    }
-    return found(
-        problem, solver, split_of_choice(menu, best.places, chosen), bound=bound, seconds=seconds, seed=seed,
-        dual_prices=resources(dict(prices)) if bound is not None else Resources(), reason=reason,
-    )  # fmt: skip
 
 
 def _few(quotes: list[Quote]) -> list[Quote]:

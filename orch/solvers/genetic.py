@@ -1,4 +1,4 @@
-"""Genetic search (DEAP) over what each node may be, everything continuous solved exactly, whole generations at once.
+"""Genetic search (DEAP) over what each node may be, everything continuous solved exactly, a generation at once.
 
 API: deap 1.4 `tools` (uniform crossover, tournaments) and `algorithms.varAnd`. No type is registered in its global
 `creator`; its draws come from the global generator, which is seeded for the run and given back.
@@ -7,11 +7,13 @@ API: deap 1.4 `tools` (uniform crossover, tournaments) and `algorithms.varAnd`. 
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from orch.solvers.search import Landscape, solve_by
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from orch.model.problems import Answer, Budget, Problem
 
 POPULATION = 40
@@ -73,8 +75,8 @@ def _breed(landscape: Landscape, seed: int) -> None:  # noqa: ARG001 - an engine
         best = landscape.best
 
 
-def _judge(landscape: Landscape, individuals: list[object]) -> None:
-    fresh = [each for each in individuals if not each.fitness.valid]  # type: ignore[attr-defined]
-    worths = landscape.worths([tuple(each) for each in fresh])  # type: ignore[arg-type]
+def _judge(landscape: Landscape, individuals: Sequence[Any]) -> None:
+    fresh = [each for each in individuals if not each.fitness.valid]
+    worths = landscape.worths([tuple(each) for each in fresh])
     for each, worth in zip(fresh, worths, strict=True):
-        each.fitness.values = (worth,)  # type: ignore[attr-defined]
+        each.fitness.values = (worth,)

@@ -2,8 +2,9 @@
 
 Without steps, stops, costs per change and a limit of changes, and with every activity taking a single resource,
 the problem falls apart into one concave split per resource, and water-filling solves it exactly. Otherwise the
-answer is the best of a short climb over the nodes' states (move, keep, stop), each filled greedily, and its bound
-is the split without what makes the problem hard.
+answer is the choice (move, keep, stop, so many steps) that prices of the scarce resources suggest, filled
+exactly, and its bound is that of the prices. Where a node mixes proportions, or has more steps than can be
+listed, it is the best of a short climb over the nodes' states, each filled greedily.
 """
 
 from __future__ import annotations
@@ -31,8 +32,13 @@ from orch.solvers.waterfill import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from orch.model.problems import Answer, Budget, Problem, ProblemNode
     from orch.model.resources import ResourceName
+
+STEPS = 12
+"""Looks at prices, and as many more as there are nodes."""
 
 
 def solve(problem: Problem, budget: Budget, seed: int) -> Answer:
@@ -64,6 +70,10 @@ def solve(problem: Problem, budget: Budget, seed: int) -> Answer:
             return found(
                 problem, "greedy", split, bound=worth, seconds=spent(), seed=seed, dual_prices=resources(duals)
             )
+    if not separable(problem) or discrete(problem):
+        answer = _by_prices(problem, budget, spent, seed)
+        if answer is not None:
+            return answer
     best = _climbed(problem, prices, key, deadline=started + budget.seconds)
     if best is None:
         why = "no split was found by changing one node at a time"
@@ -72,6 +82,27 @@ def solve(problem: Problem, budget: Budget, seed: int) -> Answer:
     return found(
         problem, "greedy", best, bound=bound, seconds=spent(), seed=seed, reason="not proven to be the best"
     )
+
+
+def _by_prices(problem: Problem, budget: Budget, spent: Callable[[], float], seed: int) -> Answer | None:
+    """The best choice that prices of the scarce resources suggest; None where options cannot be listed."""
+    from orch.solvers.menu import Menu, NoMenuError
+    from orch.solvers.prices import Market, answer_of
+
+    try:
+        menu = Menu(problem)
+    except NoMenuError:
+        return None
+    if not menu.possible:
+        return None
+    market = Market(menu, lambda: spent() > budget.seconds)
+    quotes = market.settle(STEPS + len(problem.nodes))
+    if market.best is None:
+        return None
+    return answer_of(
+        problem, market, "greedy", bound=quotes[0].bound, seconds=spent(), seed=seed,
+        reason="the choice that prices suggest",
+    )  # fmt: skip
 
 
 def _climbed(

@@ -1,8 +1,8 @@
 """Why a problem has no solution: a smallest set of constraints that cannot all hold, in words.
 
-Where the contradiction is not plain (`spans.conflicts`), constraints are dropped one at a time while the rest still
-contradicts itself; what cannot be dropped is the set (the deletion filter of Chinneck & Dravnieks 1991). Whether
-the rest holds together is asked of HiGHS.
+Where the contradiction is not plain (`spans.conflicts`), constraints are dropped one at a time while the rest
+still contradicts itself; what cannot be dropped is the set (the deletion filter of Chinneck & Dravnieks 1991).
+Whether the rest holds together is asked of HiGHS.
 """
 
 from __future__ import annotations
@@ -70,21 +70,9 @@ def _has_split(problem: Problem) -> bool:
 def _constraints(problem: Problem) -> Iterator[Constraint]:
     """The ones that are most likely to matter last: they are tried for dropping last."""
     for node in problem.nodes:
-        for name, step in node.step.known():
-            if step > 0.0:
-                yield Constraint(f"{node.name} takes whole steps of {step:g} {name}", _no_step(node.name, name))
-        for name, cap in node.cap.known():
-            if math.isfinite(cap):
-                yield Constraint(f"{node.name} has a cap of {cap:g} {name}", _no_cap(node.name, name))
+        yield from _soft(node)
     for node in problem.nodes:
-        for name, _ in node.present.known():
-            least = max(node.floor.or_zero(name), node.need.or_zero(name))
-            if least > 0.0:
-                yield Constraint(f"{node.name} needs {least:g} {name}", _no_floor(node.name, name))
-        if not node.may_stop:
-            yield Constraint(f"{node.name} may not stop", _may_stop(node.name))
-        if node.locked:
-            yield Constraint(f"{node.name} is locked", _unlocked(node.name))
+        yield from _hard(node)
     for group in problem.groups:
         yield Constraint(f"at most {group.most} of {group.name} may run", _no_group(group))
     for name, capacity in problem.capacity.known():
@@ -93,6 +81,26 @@ def _constraints(problem: Problem) -> Iterator[Constraint]:
         yield Constraint(
             f"at most {problem.max_changes} nodes may change", lambda each: replace(each, max_changes=None)
         )
+
+
+def _soft(node: ProblemNode) -> Iterator[Constraint]:
+    for name, step in node.step.known():
+        if step > 0.0:
+            yield Constraint(f"{node.name} takes whole steps of {step:g} {name}", _no_step(node.name, name))
+    for name, cap in node.cap.known():
+        if math.isfinite(cap):
+            yield Constraint(f"{node.name} has a cap of {cap:g} {name}", _no_cap(node.name, name))
+
+
+def _hard(node: ProblemNode) -> Iterator[Constraint]:
+    for name, _ in node.present.known():
+        least = max(node.floor.or_zero(name), node.need.or_zero(name))
+        if least > 0.0:
+            yield Constraint(f"{node.name} needs {least:g} {name}", _no_floor(node.name, name))
+    if not node.may_stop:
+        yield Constraint(f"{node.name} may not stop", _may_stop(node.name))
+    if node.locked:
+        yield Constraint(f"{node.name} is locked", _unlocked(node.name))
 
 
 def _change(name: str, change: Callable[[ProblemNode], ProblemNode]) -> Callable[[Problem], Problem]:

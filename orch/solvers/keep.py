@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from orch.model.problems import Answer
 from orch.model.resources import Resources
 from orch.solvers.answers import found, present_split, shares_of
+from orch.solvers.risk import variance_of
 from orch.solvers.spans import conflicts, faults, kept_out
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ def solve(problem: Problem, budget: Budget, seed: int) -> Answer:  # noqa: ARG00
     `infeasible` with the constraints that the present split itself violates.
     """
     allocations = present_split(problem)
-    wrong = faults(problem) or kept_out(problem) or conflicts(problem)
+    wrong = faults(problem) or kept_out(problem) or conflicts(problem) or _too_risky(problem)
     if not wrong:
         return found(
             problem, "keep", allocations, bound=None, seconds=0.0, seed=seed, reason="nothing else was tried"
@@ -37,3 +38,12 @@ def solve(problem: Problem, budget: Budget, seed: int) -> Answer:  # noqa: ARG00
         seed=seed,
         reason="; ".join(wrong),
     )
+
+
+def _too_risky(problem: Problem) -> tuple[str, ...]:
+    if problem.max_variance is None:
+        return ()
+    risk = variance_of(problem, present_split(problem))
+    if risk <= problem.max_variance:
+        return ()
+    return (f"the present split has a variance of {risk:g}, and at most {problem.max_variance:g} is allowed",)

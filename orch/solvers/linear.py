@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from orch.model.resources import RESOURCES, ResourceName, Resources, resources
 from orch.solvers.answers import fitted, found, nothing, present_split
+from orch.solvers.infeasible import why_infeasible
 from orch.solvers.linear_model import TIE, Layout, build
 from orch.solvers.spans import TIGHT, Span, conflicts, faults, spans
 
@@ -49,10 +50,10 @@ def solve(problem: Problem, budget: Budget, seed: int) -> Answer:
         )  # fmt: skip
     outcome = layout.model.run(seconds=budget.seconds, seed=seed)
     if outcome.status == "infeasible" or outcome.status == "out_of_time":  # noqa: PLR1714 - mypy narrows only this
-        why = f"no split was found within {budget.seconds:g} s"
+        why: tuple[str, ...] = (f"no split was found within {budget.seconds:g} s",)
         if outcome.status == "infeasible":
-            why = f"no split with at most {problem.max_changes} changed nodes satisfies all constraints"
-        return nothing(outcome.status, "linear", (why,), seconds=spent(), seed=seed)
+            why = why_infeasible(problem)
+        return nothing(outcome.status, "linear", why, seconds=spent(), seed=seed)
     bound = layout.bound_usd(outcome)
     outcome = _polished(layout, outcome, seed)
     return found(

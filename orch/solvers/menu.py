@@ -1,9 +1,10 @@
-"""A problem as a menu: what each node may be (stopped, unchanged, free, at a step), and arrays of what that brings.
+"""A problem as a menu: what each node may be (stopped, unchanged, free, at a step), and what that brings.
 
 Every option of a node has a constant worth, an amount it takes of every row (capacities in shares of themselves,
 the number of changes, the groups), and stretches by which it can grow: a stretch between 0 and 1 of which brings
-`gain` USD over the horizon and takes `take` of the rows. Where moving costs by the unit, amounts a node has and does
-not use may be `held`, which saves that cost and takes what is held; what is held or grown into is one stock.
+`gain` USD over the horizon and takes `take` of the rows. Where moving costs by the unit, amounts a node has and
+does not use may be `held`, which saves that cost and takes what is held; what is held or grown into is one
+stock.
 
 The stretches of one option are concave: at any prices of the rows the earlier ones are worth more. Choosing an
 option for every node leaves a linear program with as few rows as there are resources (`orch.solvers.inner`).
@@ -85,7 +86,7 @@ class NoMenuError(ValueError):
 
 
 class Menu:
-    """The options of all nodes as arrays. `of_node` has the options' places by node; rows are scaled to limits of 1.
+    """The options of all nodes as arrays. `of_node` has their places by node; rows are scaled to limits of 1.
 
     Args:
         problem: One without faults or conflicts.

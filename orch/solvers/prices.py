@@ -15,13 +15,16 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
-from orch.solvers.inner import ROOM, Chosen, solve_choice
+from orch.model.resources import Resources, resources
+from orch.solvers.answers import found, nothing
+from orch.solvers.inner import ROOM, Chosen, solve_choice, split_of_choice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
+    from orch.model.problems import Answer, Problem
     from orch.solvers.menu import Menu
 
     Floats: TypeAlias = NDArray[np.float64]
@@ -107,6 +110,7 @@ class Market:
 
     def settle(self, steps: int) -> list[Quote]:
         """Subgradient steps towards the lowest bound; the good quotes on the way, best first."""
+        self._keep()
         menu, quote = self.menu, self.opening()
         low, since, patience = quote, 0, 1.0
         kept = [quote]
@@ -141,6 +145,13 @@ class Market:
                 patience, since, quote = patience * 0.5, 0, low
         kept.sort(key=lambda each: each.bound)
         return kept
+
+    def _keep(self) -> None:
+        """Know what the present split is worth, where it may stay: nothing is to be worse."""
+        options = self.menu.options
+        kept = [next((each for each in own if options[each].kind == "keep"), -1) for own in self.menu.of_node]
+        if min(kept, default=0) >= 0:
+            self.value(kept)
 
     def _turn(self, quote: Quote) -> Floats:
         """How the bound changes with the parts of the pairs."""
@@ -179,3 +190,28 @@ class Market:
             used = used + change[pick]
             found[menu.node_of[pick]] = pick
         return None
+
+
+def answer_of(
+    problem: Problem,
+    market: Market,
+    solver: str,
+    *,
+    bound: float | None,
+    seconds: float,
+    seed: int,
+    reason: str = "",
+) -> Answer:
+    """The best choice of a market as an answer. There must be one."""
+    best = market.best
+    if best is None:
+        return nothing("out_of_time", solver, ("no split was found in time",), seconds=seconds, seed=seed)
+    menu, chosen = market.menu, best.chosen
+    prices = {
+        name: float(chosen.prices[row]) / menu.size[row] / problem.horizon_h
+        for row, name in enumerate(menu.capacities)
+    }
+    return found(
+        problem, solver, split_of_choice(menu, best.places, chosen), bound=bound, seconds=seconds, seed=seed,
+        dual_prices=resources(dict(prices)) if bound is not None else Resources(), reason=reason,
+    )  # fmt: skip

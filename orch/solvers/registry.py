@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orch.model.entrypoints import load_group
+from orch.solvers.far import HERE, FarSolver
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,12 +29,21 @@ def load_solvers() -> dict[str, Callable[[], Solver]]:
     return load_group(GROUP)
 
 
-def solvers_for(wanted: str) -> dict[str, Solver]:
+def solvers_for(wanted: str, *, elsewhere: bool = False) -> dict[str, Solver]:
     """The wanted solver and those it falls back to, loaded; what is not installed is left out.
+
+    Args:
+        wanted: A solver's name.
+        elsewhere: Whether a solver that does not answer in milliseconds is only represented (`FarSolver`), because
+            it is to run in a process of its own. It is not imported here then.
 
     Raises:
         ConfigError: One of them cannot be imported.
     """
     loaders = load_solvers()
     names = dict.fromkeys((wanted, "greedy", "keep"))
-    return {name: loaders[name]() for name in names if name in loaders}
+    return {
+        name: FarSolver(name) if elsewhere and name not in HERE else loaders[name]()
+        for name in names
+        if name in loaders
+    }

@@ -1,7 +1,7 @@
 """What genetic search and annealing share: the landscape of discrete choices, exactly valued where it matters.
 
-A state is one option per node (`orch.solvers.menu`); everything continuous follows from it exactly. A state that an
-upper bound shows to be worse than the best one known is not solved: the bound stands in for its worth. With a
+A state is one option per node (`orch.solvers.menu`); everything continuous follows from it exactly. A state that
+an upper bound shows to be worse than the best one known is not solved: the bound stands in for its worth. With a
 plug-in's objective there is no such bound: every state is solved, and the plug-in is asked for whole batches.
 """
 
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 import numpy as np
 from msgspec.structs import replace
 
-from orch.solvers.answers import EXACT, found, money_scale, nothing, objective
+from orch.solvers.answers import EXACT, found, money_scale, nothing
 from orch.solvers.infeasible import why_infeasible
 from orch.solvers.inner import split_of_choice
 from orch.solvers.menu import Menu, NoMenuError
@@ -90,7 +90,7 @@ class Landscape:
         return self.worths([state])[0]
 
     def worths(self, states: Sequence[State]) -> list[float]:
-        """Of many: exact, or an upper bound below the best known, or far below nothing where limits are overrun."""
+        """Of many: exact, or a bound below the best known, or far below nothing where limits are overrun."""
         self.tried += len(states)
         if self.problem.objective is not None:
             self._ask(dict.fromkeys(state for state in states if state not in self.known))
@@ -218,22 +218,11 @@ def solve_by(
     split = split_of_choice(menu, best[1], chosen)
     if problem.objective is not None:
         split = retouched(problem, split, landscape.ended)
-        split = _not_below_present(problem, menu, split)
     bound = None if problem.objective is not None else landscape.quotes[0].bound
     return found(
         problem, name, split, bound=bound, seconds=spent(), seed=seed,
         reason="" if landscape.proven else f"the best of {landscape.tried} states looked at",
     )  # fmt: skip
-
-
-def _not_below_present(problem: Problem, menu: Menu, split: dict[str, Resources]) -> dict[str, Resources]:
-    """The present split, where it is allowed and the search found nothing better."""
-    kept = [next((place for place in own if menu.options[place].kind == "keep"), None) for own in menu.of_node]
-    places = [place for place in kept if place is not None]
-    present = {node.name: node.present for node in problem.nodes}
-    if len(places) < len(kept) or (menu.uses[places].sum(axis=0) > menu.limit + 1e-9).any():
-        return split
-    return present if objective(problem, present) > objective(problem, split) else split
 
 
 def _handed_over(

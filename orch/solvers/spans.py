@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from orch.model.base import Value
 from orch.model.resources import RESOURCES, ResourceName, Resources
+from orch.solvers.levels import runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -220,11 +221,34 @@ def conflicts(problem: Problem) -> tuple[str, ...]:
         parts = [(node, *_must_keep(problem, node, ranges[node.name].get(name))) for node in problem.nodes]
         total = math.fsum(amount for _, amount, _ in parts)
         if total > capacity + TIGHT * scale[name]:
-            kept = ", ".join(f"{node.name} {amount:g} ({why})" for node, amount, why in parts if amount > 0.0)
+            few, total = _smallest(parts, capacity + TIGHT * scale[name])
+            kept = ", ".join(f"{node.name} {amount:g} ({why})" for node, amount, why in few)
             found.append(
                 f"{name}: {kept} must be kept, {total:g} together, and only {capacity:g} may be given out"
             )
+    for group in problem.groups:
+        always = [
+            node.name
+            for node in problem.nodes
+            if node.name in group.nodes and not can_stop(problem, node) and not idle(problem, node)
+        ]
+        if len(always) > group.most:
+            names = ", ".join(always[: max(group.most, 0) + 1])
+            found.append(f"{names} may not stop, and at most {group.most} of {group.name} may run")
     return tuple(found) + (_too_few_changes(problem) if not found else ())
+
+
+def _smallest(
+    parts: list[tuple[ProblemNode, float, str]], limit: float
+) -> tuple[list[tuple[ProblemNode, float, str]], float]:
+    """The fewest amounts that exceed a limit together: the largest ones, in the problem's order."""
+    total, chosen = 0.0, set()
+    for index in sorted(range(len(parts)), key=lambda each: -parts[each][1]):
+        chosen.add(index)
+        total += parts[index][1]
+        if total > limit:
+            break
+    return [each for index, each in enumerate(parts) if index in chosen], total
 
 
 def _own_conflicts(
@@ -265,6 +289,11 @@ def kept_out(problem: Problem) -> tuple[str, ...]:
         total = math.fsum(node.present.or_zero(name) for node in problem.nodes)
         if total > capacity + TIGHT * scale[name]:
             found.append(f"{name}: {total:g} is given out now, and only {capacity:g} may be")
+    running = {node.name for node in problem.nodes if runs(node, node.present)}
+    for group in problem.groups:
+        count = len(running.intersection(group.nodes))
+        if count > group.most:
+            found.append(f"{count} of {group.name} run now, and only {group.most} may")
     return tuple(found)
 
 
