@@ -19,9 +19,9 @@ from orch.planning.plan import (
     split_of,
 )
 from orch.planning.problem import build_problem
-from orch.planning.risk import variance_of
 from orch.planning.words import blocked_by, listed, move_sentence, stay_sentence, what_moves
 from orch.reallocation.guards import can_reallocate
+from orch.solvers.check import variance
 from orch.strategies.base import Prospect, ShapesProblem
 
 if TYPE_CHECKING:
@@ -223,8 +223,8 @@ def _prospect(
             if node.name in changed and any(income_change(node, split[node.name]))
         ),
         foresight=foresight,
-        present_variance=variance_of(seen.problem, plan.from_value),
-        plan_variance=variance_of(seen.problem, split),
+        present_variance=variance(seen.problem, plan.from_value) if seen.problem.covariance else None,
+        plan_variance=variance(seen.problem, split) if seen.problem.covariance else None,
     )
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from orch.earnings.costs import less
 from orch.model.money import EVIDENCE, Rate
 from orch.model.plans import Blocker, Opportunity
 from orch.model.resources import RESOURCES, ResourceName, combine, resources
-from orch.planning.plan import changed_nodes, income_change, split_of
+from orch.planning.plan import changed_nodes, cost_change, income_change, split_of
 from orch.planning.polish import dust_of
 from orch.planning.words import amount_of
 from orch.solvers.levels import evaluate
@@ -86,7 +87,7 @@ def _rate(change: tuple[float, float, float], *basis: NodeState | None) -> Rate 
     if len(rates) < len(basis) or not rates:
         return None
     low, mean, high = change
-    return Rate(
+    gain = Rate(
         low=low,
         mean=mean,
         high=high,
@@ -95,6 +96,8 @@ def _rate(change: tuple[float, float, float], *basis: NodeState | None) -> Rate 
         window_s=max(rate.window_s for rate in rates),
         age_s=max(rate.age_s for rate in rates),
     )
+    by_name = {state.name: state.rate for state in basis if state is not None}
+    return less(gain, cost_change(dict.fromkeys(by_name, mean / len(by_name)), by_name))
 
 
 def _opportunity(

@@ -6,7 +6,8 @@ import math
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from orch.model.money import EVIDENCE, SCALE, Rate
+from orch.earnings.costs import less, scaled, total_cost
+from orch.model.money import EVIDENCE, SCALE, CostPerHour, Rate
 from orch.model.plans import Plan
 from orch.model.resources import same
 from orch.planning.polish import polish
@@ -98,7 +99,7 @@ def estimate_earnings_improvement(
         return None
     parts = [income_change(node, split[node.name]) for node in problem.nodes if node.name in changed]
     mean = math.fsum(part[1] for part in parts)
-    return Rate(
+    gain = Rate(
         low=mean - math.hypot(*(part[1] - part[0] for part in parts)),
         mean=mean,
         high=mean + math.hypot(*(part[2] - part[1] for part in parts)),
@@ -107,6 +108,26 @@ def estimate_earnings_improvement(
         window_s=max(rate.window_s for rate in known),
         age_s=max(rate.age_s for rate in known),
     )
+    changes = {
+        name: part[1]
+        for name, part in zip((n.name for n in problem.nodes if n.name in changed), parts, strict=True)
+    }
+    return less(gain, cost_change(changes, rates))
+
+
+def cost_change(changes: Mapping[str, float], rates: Mapping[str, Rate | None]) -> CostPerHour | None:
+    """By how much running costs change when nodes' incomes do: what a node uses grows with what it earns.
+
+    None when what one of them costs is not known.
+    """
+    costs = []
+    for name, change in changes.items():
+        rate = rates.get(name)
+        if rate is None or rate.cost is None:
+            return None
+        if rate.mean > 0.0:
+            costs.append(scaled(rate.cost, change / rate.mean))
+    return total_cost(costs)
 
 
 def present_income(rates: Mapping[str, Rate | None]) -> float | None:
