@@ -37,6 +37,7 @@ from orch.system.paths import (
     web_token,
     write_engine,
 )
+from orch.system.solver_process import ProcessSolverPool
 from orch.system.transport import HttpTransport
 from orch.web.backend import Backend, BoardSlot
 
@@ -160,6 +161,7 @@ class Engine:
         directory = LiveDirectory()
         timers = LiveTimers(clock, directory)
         transport = HttpTransport(directory, clock)
+        solvers = ProcessSolverPool(directory)
         journal = FileJournal(self.data_dir / JOURNAL_FILE)
         house = House(
             clock=clock,
@@ -169,6 +171,7 @@ class Engine:
             journal=journal,
             host=PsutilHost(self.data_dir) if arranged.kind == "real" else None,
             board=self._slot,
+            solvers=solvers,
         )
         token_file, token = web_token(self.data_dir)
         shelf = Shelf()
@@ -205,6 +208,7 @@ class Engine:
         stack.callback(timers.stop)
         # After the household: a question that the stop cuts off is no failure of its node.
         stack.callback(transport.close)
+        stack.callback(solvers.close)
         stack.callback(self._stop_household, household)
         timers.start()
         household.start_all()

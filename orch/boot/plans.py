@@ -151,7 +151,7 @@ def optimizer_plan(setting: Setting, solver_s: float) -> OptimizerPlan:
         ),
         strategy=strategy,
         options=chosen.options.get(chosen.strategy) or strategy.options(),
-        solvers=solvers_for(chosen.solver),
+        solvers=solvers_for(chosen.solver, elsewhere=True),
         analyze_s=setting.config.cadence.analyze_s,
         decide_s=setting.config.cadence.decide_s,
     )
