@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from orch.earnings.costs import RunningCosts, node_cost
+from orch.earnings.costs import RunningCosts, charges, exactly, less, node_cost, smoothed, total_cost
 from orch.earnings.rates import Interval, from_pace, mean_income, price_doubt, smooth, to_rate
 from orch.earnings.worth import learn_worth, scale_to_new_dial
 from orch.model.base import Value
 from orch.model.fleet import Worth
-from orch.model.money import EVIDENCE, Evidence, Rate
+from orch.model.money import EVIDENCE, CostPerHour, Evidence, Rate
 from orch.model.resources import close
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ class Appraisal(Value):
     regime: Regime | None = None
     interval: Interval | None = None
     unit: str = "USD"
+    cost: CostPerHour | None = None
 
 
 def appraise(
@@ -74,13 +75,41 @@ def appraise(
     usd = _usd(unit, prices)
     if interval is None or usd is None:
         return Appraisal(regime=regime, appraised_at=now)
-    if before is not None and before.regime == regime and before.unit == unit:
+    exact = reading.pace is not None and reading.pace.exact
+    if before is not None and before.regime == regime and before.unit == unit and not exact:
         interval = smooth(before.interval, interval, (now - before.appraised_at).total_seconds())
-    cost = node_cost(costs, reading.used.cpu_cores)
-    rate = to_rate(interval, usd, evidence, cost, now, _price_doubt(unit, prices))
+    gross = to_rate(interval, usd, evidence, now, _price_doubt(unit, prices))
+    cost, why = _cost(reading, prices, costs, before, now)
+    fees = max(0.0, gross.mean) * reading.fee_share
+    rate = less(gross, None if cost is None else total_cost((cost, exactly(fees))), why)
     native = reading.outlooks[0].unit if reading.outlooks else unit
     worth = learn_worth(reading.outlooks, rate, reading.allocation, _usd(native, prices), horizon_h)
-    return Appraisal(rate=rate, worth=worth, regime=regime, interval=interval, unit=unit, appraised_at=now)
+    return Appraisal(
+        rate=rate, worth=worth, regime=regime, interval=interval, unit=unit, cost=cost, appraised_at=now
+    )
+
+
+def _cost(
+    reading: Reading,
+    prices: Mapping[str, PriceNow],
+    costs: RunningCosts,
+    before: Appraisal | None,
+    now: datetime,
+) -> tuple[CostPerHour | None, str]:
+    """What running the node costs per hour, smoothed, without its share of fees.
+
+    None, and why, when some of it is not known.
+    """
+    running, why = node_cost(costs, reading.used)
+    charged = charges(reading, prices, now)
+    if running is None:
+        return None, why
+    if charged is None:
+        return None, "its fees are in a token without a price"
+    cost = total_cost((running, charged))
+    if before is not None:
+        cost = smoothed(before.cost, cost, (now - before.appraised_at).total_seconds())
+    return cost, why
 
 
 def older(rate: Rate | None, by_s: float) -> Rate | None:

@@ -1,25 +1,176 @@
-"""What running costs: electricity of the cores a node keeps busy, and of the idle host."""
+"""What running a node costs, with its doubt, and what is left after it.
+
+A figure smaller than the doubt of what was taken off it is not stated: it may as well be of the other sign.
+"""
 
 from __future__ import annotations
 
-from orch.model.base import Value
+import math
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from orch.model.costs import RunningCosts
+from orch.model.money import CostPerHour
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from orch.model.money import PriceNow, Rate
+    from orch.model.readings import Reading
+    from orch.model.resources import Resources
+
+__all__ = [
+    "RunningCosts",
+    "charges",
+    "exactly",
+    "idle_cost",
+    "less",
+    "node_cost",
+    "scaled",
+    "smoothed",
+    "total_cost",
+]
+
+GB_PER_MBPS_HOUR = 3600.0 / 8.0 / 1000.0
+CHARGES_OVER_S = 30 * 86_400.0
+CHARGED = frozenset({"fee", "gas"})
+SMOOTHING_S = 3600.0
+NOTHING = CostPerHour(low=0.0, mean=0.0, high=0.0)
 
 
-class RunningCosts(Value):
-    """A flat tariff and a linear power model: `watts_idle` for the host, `watts_per_core` for each busy core."""
-
-    usd_per_kwh: float | None = None
-    watts_idle: float = 0.0
-    watts_per_core: float = 0.0
-
-
-def node_cost(costs: RunningCosts, cpu_used: float | None) -> float | None:
-    """USD per hour that a node's busy cores cost; None when the tariff or the use is unknown."""
-    if costs.usd_per_kwh is None or cpu_used is None:
-        return None
-    return costs.usd_per_kwh * costs.watts_per_core * cpu_used / 1000.0
+def node_cost(costs: RunningCosts, used: Resources) -> tuple[CostPerHour | None, str]:
+    """Electricity and traffic of a node in USD per hour; None, and why, when one of them is not known."""
+    power, why = _power_cost(costs, used.cpu_cores)
+    traffic = _traffic_cost(costs, used.bandwidth_mbps)
+    if power is None:
+        return None, why
+    if traffic is None:
+        return None, "its traffic is metered and not known"
+    return total_cost((power, traffic)), costs.note
 
 
-def idle_cost(costs: RunningCosts) -> float | None:
+def idle_cost(costs: RunningCosts) -> CostPerHour | None:
     """USD per hour of the host doing nothing; None when the tariff is unknown."""
-    return None if costs.usd_per_kwh is None else costs.usd_per_kwh * costs.watts_idle / 1000.0
+    return None if costs.usd_per_kwh is None else _electricity(costs, costs.watts_idle)
+
+
+def charges(reading: Reading, prices: Mapping[str, PriceNow], now: datetime) -> CostPerHour | None:
+    """Protocol fees and gas of the last 30 days in USD per hour; None when they are in a token without a price.
+
+    Each fee is spread over the time it was for. Few of them say little about the next one: the doubt is that of
+    counting them.
+    """
+    total, count, since = 0.0, 0, now
+    for each in reading.accruals:
+        # A share of every income that goes in fees is taken off at once, not when it is booked.
+        if each.kind not in CHARGED or not each.amounts.total or (each.kind == "fee" and reading.fee_share):
+            continue
+        end = each.period_end or each.as_of
+        length = (end - each.period_start).total_seconds()
+        age = (now - end).total_seconds()
+        if age >= CHARGES_OVER_S:
+            continue
+        price = 1.0 if each.unit == "USD" else _usd(prices.get(each.unit))
+        if price is None:
+            return None
+        inside = 1.0 if length <= 0 else min(1.0, max(0.0, (CHARGES_OVER_S - max(age, 0.0)) / length))
+        total += float(each.amounts.total) * price * inside
+        count += 1
+        since = min(since, each.period_start)
+    if not count:
+        return NOTHING
+    hours = min(max((now - since).total_seconds(), 3600.0), CHARGES_OVER_S) / 3600.0
+    mean, doubt = total / hours, 1.0 / math.sqrt(count)
+    return CostPerHour(low=mean * (1.0 - doubt), mean=mean, high=mean * (1.0 + doubt))
+
+
+def exactly(usd_per_hour: float) -> CostPerHour:
+    """A cost without doubt."""
+    return CostPerHour(low=usd_per_hour, mean=usd_per_hour, high=usd_per_hour)
+
+
+def total_cost(costs: Iterable[CostPerHour]) -> CostPerHour:
+    """The sum. Doubts add up: they rest on the same meter and the same tariff."""
+    known = tuple(costs)
+    return CostPerHour(
+        low=sum(each.low for each in known),
+        mean=sum(each.mean for each in known),
+        high=sum(each.high for each in known),
+    )
+
+
+def scaled(cost: CostPerHour, by: float) -> CostPerHour:
+    """So many times the cost."""
+    low, high = sorted((cost.low * by, cost.high * by))
+    return CostPerHour(low=low, mean=cost.mean * by, high=high)
+
+
+def smoothed(before: CostPerHour | None, now: CostPerHour, elapsed_s: float) -> CostPerHour:
+    """An exponential moving average over an hour: what a node uses jumps from second to second."""
+    if before is None or elapsed_s >= 8 * SMOOTHING_S:
+        return now
+    keep = math.exp(-max(0.0, elapsed_s) / SMOOTHING_S)
+    return total_cost((scaled(before, keep), scaled(now, 1.0 - keep)))
+
+
+def less(rate: Rate, cost: CostPerHour | None, why: str = "") -> Rate:
+    """A rate with its costs taken off, and its net interval.
+
+    The net is left out, and `net_note` says why, when costs are unknown, or when it is smaller than what they are
+    known to.
+    """
+    if cost is None:
+        return replace(rate, net_mean=None, net_low=None, net_high=None, cost=None, net_note=why or UNKNOWN)
+    net, finest = rate.mean - cost.mean, (cost.high - cost.low) / 2.0
+    if abs(net) < finest:
+        note = f"net is within {finest:.2g} USD/h of nothing, and that is all its costs are known to"
+        return replace(rate, net_mean=None, net_low=None, net_high=None, cost=cost, net_note=note)
+    return replace(
+        rate,
+        net_mean=net,
+        net_low=net - math.hypot(rate.mean - rate.low, cost.high - cost.mean),
+        net_high=net + math.hypot(rate.high - rate.mean, cost.mean - cost.low),
+        cost=cost,
+        net_note=why,
+    )
+
+
+UNKNOWN = "running costs are not known"
+
+
+def _power_cost(costs: RunningCosts, busy: float | None) -> tuple[CostPerHour | None, str]:
+    if costs.usd_per_kwh is None:
+        return None, costs.note or UNKNOWN
+    if costs.usd_per_kwh == 0.0:
+        return NOTHING, ""
+    if busy is None:
+        return None, "how many cores it keeps busy is not known"
+    if costs.watts is None:
+        return _electricity(costs, costs.watts_per_core * busy), ""
+    if costs.busy_cores is None or costs.busy_cores <= 0.0:
+        return None, "how many cores the host keeps busy is not known"
+    share = min(1.0, busy / costs.busy_cores)
+    return _electricity(costs, max(0.0, costs.watts - costs.watts_idle) * share), ""
+
+
+def _electricity(costs: RunningCosts, watts: float) -> CostPerHour:
+    mean = (costs.usd_per_kwh or 0.0) * watts / 1000.0
+    half = abs(mean) * math.hypot(costs.watts_doubt, costs.price_doubt)
+    return CostPerHour(low=mean - half, mean=mean, high=mean + half)
+
+
+def _traffic_cost(costs: RunningCosts, mbps: float | None) -> CostPerHour | None:
+    """How much of the traffic goes up is not known: the cost lies between all of it and none."""
+    prices = sorted((costs.usd_per_gb_up, costs.usd_per_gb_down))
+    if prices[1] == 0.0:
+        return NOTHING
+    if mbps is None:
+        return None
+    low, high = (price * mbps * GB_PER_MBPS_HOUR for price in prices)
+    return CostPerHour(low=low, mean=(low + high) / 2.0, high=high)
+
+
+def _usd(price: PriceNow | None) -> float | None:
+    return None if price is None or price.price is None else float(price.price.usd)

@@ -29,6 +29,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from orch.earnings.accounts import HOUR_S
+from orch.earnings.costs import less, total_cost
 from orch.model.base import Value
 from orch.model.money import EVIDENCE, Evidence, Rate
 
@@ -151,9 +152,9 @@ def price_doubt(age_s: float) -> float:
 
 
 def to_rate(
-    interval: Interval, usd: float, evidence: Evidence, cost: float | None, now: datetime, doubt: float = 0.0
+    interval: Interval, usd: float, evidence: Evidence, now: datetime, doubt: float = 0.0
 ) -> Rate:
-    """An interval in native units at a price, with what running the node costs per hour taken off its mean.
+    """An interval in native units at a price, before running costs.
 
     `doubt` is the share of itself by which the price may be off (90 %).
     """
@@ -164,7 +165,7 @@ def to_rate(
         low=max(0.0, mean - below) if interval.low >= 0 else mean - below,
         mean=mean,
         high=mean + above,
-        net_mean=None if cost is None else mean - cost,
+        net_mean=None,
         evidence=evidence,
         window_s=interval.window_s,
         age_s=max(0.0, (now - interval.known_until).total_seconds()),
@@ -199,16 +200,19 @@ def add_rates(rates: tuple[Rate, ...]) -> Rate | None:
     mean = sum(rate.mean for rate in rates)
     below = math.sqrt(sum((rate.mean - rate.low) ** 2 for rate in rates))
     above = math.sqrt(sum((rate.high - rate.mean) ** 2 for rate in rates))
-    nets = [rate.net_mean for rate in rates]
-    return Rate(
+    costs = [rate.cost for rate in rates if rate.cost is not None]
+    summed = Rate(
         low=mean - below,
         mean=mean,
         high=mean + above,
-        net_mean=None if any(net is None for net in nets) else sum(net for net in nets if net is not None),
+        net_mean=None,
         evidence=max((rate.evidence for rate in rates), key=EVIDENCE.index),
         window_s=max(rate.window_s for rate in rates),
         age_s=max(rate.age_s for rate in rates),
     )
+    if len(costs) < len(rates):
+        return less(summed, None, next(rate.net_note for rate in rates if rate.cost is None))
+    return less(summed, total_cost(costs))
 
 
 def _newest_level(values: list[float], shortest: int) -> list[float]:

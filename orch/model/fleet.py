@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal, TypeAlias
 
 from orch.model.base import Value
+from orch.model.costs import RunningCosts
 from orch.model.money import EarnedUsd, PriceNow, Rate
 from orch.model.problems import Activity
 from orch.model.readings import Failure, Finding, Health, ObserverRate, Outlook
@@ -80,7 +81,10 @@ class NodeState(Value):
 
 
 class Snapshot(Value):
-    """The fleet's present state, published at every poll tick, whether or not a slow node answered."""
+    """The fleet's present state, published at every poll tick, whether or not a slow node answered.
+
+    `prices` are those that income is counted in, `currencies` the USD prices of the money people count in.
+    """
 
     tick: int
     host: str
@@ -92,3 +96,5 @@ class Snapshot(Value):
     nodes: tuple[NodeState, ...]
     prices: tuple[PriceNow, ...]
     earned: EarnedUsd
+    currencies: tuple[PriceNow, ...] = ()
+    costs: RunningCosts | None = None

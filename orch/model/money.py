@@ -138,11 +138,20 @@ class PriceNow(Value):
     age_s: float | None
 
 
-class Rate(Value):
-    """USD per hour before running costs, as an interval, and its mean after them.
+class CostPerHour(Value):
+    """What running costs, in USD per hour: a mean within its 90 % interval."""
 
-    `low <= mean <= high` is a 90 % interval; `net_mean` is None when the costs are unknown. `window_s` is
-    the time the figure was observed over; `age_s` the age of its newest evidence when it was stated.
+    low: float
+    mean: float
+    high: float
+
+
+class Rate(Value):
+    """USD per hour before running costs, as an interval, and what is left after them.
+
+    `low <= mean <= high` is a 90 % interval; `window_s` is the time the figure was observed over; `age_s` the age
+    of its newest evidence when it was stated. `cost` is what was taken off for the net figures; they are None when it
+    is not known, or when they are smaller than what it is known to, and `net_note` says so.
     """
 
     low: float
@@ -152,6 +161,10 @@ class Rate(Value):
     evidence: Evidence
     window_s: float
     age_s: float
+    net_low: float | None = None
+    net_high: float | None = None
+    cost: CostPerHour | None = None
+    net_note: str = ""
 
 
 class EarnedUsd(Value):

@@ -5,9 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
-
-from orch.earnings.costs import RunningCosts, idle_cost
+from orch.earnings.costs import RunningCosts, idle_cost, less, total_cost
 from orch.earnings.rates import add_rates
 from orch.model.base import Value
 from orch.model.board import Dashboard, EngineView, Kpis, NodeView, ObserverView, OpportunityView, TotalView
@@ -71,10 +69,11 @@ def _total(snapshot: Snapshot, costs: RunningCosts) -> TotalView:
         if node.rate is not None:
             by_protocol.setdefault(node.protocol, []).append(node.rate)
     rate = add_rates(tuple(node.rate for node in known if node.rate is not None))
-    idle = idle_cost(costs)
-    if rate is not None:
-        net = None if rate.net_mean is None or idle is None else rate.net_mean - idle
-        rate = replace(rate, net_mean=net)
+    idle = idle_cost(snapshot.costs or costs)
+    if rate is not None and rate.cost is not None and idle is not None:
+        rate = less(rate, total_cost((rate.cost, idle)), rate.net_note)
+    elif rate is not None:
+        rate = less(rate, None, rate.net_note)
     sums = {protocol: add_rates(tuple(rates)) for protocol, rates in by_protocol.items()}
     return TotalView(
         usd_per_hour=rate,

@@ -127,10 +127,10 @@ def test_any_history_of_days_gives_an_interval_around_its_level(days):
     assert found.mean <= max(days) * (1 + 1e-9) + 1e-12
 
 
-def test_costs_come_off_the_mean_only():
+def test_a_rate_is_an_interval_at_a_price_before_costs():
     known = Interval(low=1.0, mean=2.0, high=3.0, window_s=DAY_S, known_until=T0)
-    found = to_rate(known, 0.5, "accrued", 0.25, T0 + timedelta(seconds=30))
-    assert (found.low, found.mean, found.high, found.net_mean, found.age_s) == (0.5, 1.0, 1.5, 0.75, 30.0)
+    found = to_rate(known, 0.5, "accrued", T0 + timedelta(seconds=30))
+    assert (found.low, found.mean, found.high, found.net_mean, found.age_s) == (0.5, 1.0, 1.5, None, 30.0)
 
 
 def test_smoothing_moves_by_the_time_that_passed():
@@ -147,7 +147,7 @@ def test_the_doubt_of_a_price_grows_with_the_root_of_its_age():
     assert price_doubt(0.0) == 0.0
     assert price_doubt(4 * 3600.0) == pytest.approx(2 * price_doubt(3600.0))
     known = Interval(low=0.9, mean=1.0, high=1.1, window_s=DAY_S, known_until=T0)
-    sure, unsure = (to_rate(known, 0.5, "accrued", None, T0, doubt) for doubt in (0.0, 0.1))
+    sure, unsure = (to_rate(known, 0.5, "accrued", T0, doubt) for doubt in (0.0, 0.1))
     assert (sure.low, sure.high) == pytest.approx((0.45, 0.55))
     assert unsure.high - unsure.mean == pytest.approx(0.5 * math.hypot(0.1, 0.1))
     assert unsure.mean == sure.mean

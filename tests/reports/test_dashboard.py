@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from orch.earnings.costs import RunningCosts
+from orch.earnings.costs import RunningCosts, exactly, less
 from orch.model.board import EngineView, Kpis
 from orch.model.fleet import NodeState, Worth
 from orch.model.resources import Resources
@@ -32,7 +32,7 @@ def node(name: str, protocol: str, known: Rate | None) -> NodeState:
 
 
 def earns(mean: float, net: float | None) -> Rate:
-    return rate(mean, 0.1, net_mean=net)
+    return less(rate(mean, 0.1), None if net is None else exactly(mean - net))
 
 
 def board(*nodes: NodeState, costs: RunningCosts | None = None):
