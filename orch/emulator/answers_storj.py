@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from orch.emulator.answers_storj_payout import estimated_payout, held_amount
+from orch.emulator.answers_storj_ids import wrong_id
+from orch.emulator.answers_storj_payout import error, estimated_payout, held_amount
 from orch.emulator.asks import REFUSED, Ask, Response, json_response, text_response, zulu
 from orch.emulator.facts import DAY_MINUTES, MINUTE
 from orch.emulator.storj import (
@@ -37,7 +38,9 @@ def answer(world: World, ask: Ask, now: datetime) -> Response:
         return text_response("upstream is not available\n", 503)
     path = ask.path
     if path == "/api/sno":
-        return Response(status=301, headers=(("Location", "/api/sno/"), ("Content-Type", "text/html")), body=b"")
+        link = b'<a href="/api/sno/">Moved Permanently</a>.\n\n'
+        headers = (("Location", "/api/sno/"), ("Content-Type", "text/html; charset=utf-8"))
+        return Response(status=301, headers=headers, body=link)
     if ask.method == "POST" and path.startswith("/api/notifications/"):
         return json_response({})
     parts = path.strip("/").split("/")
@@ -61,23 +64,23 @@ def _sno(world: World, ask: Ask, parts: list[str], now: datetime) -> Response | 
         case ["estimated-payout"]:
             return estimated_payout(world, ask.parameters.get("id"))
         case ["satellite", identity]:
-            index = index_of(identity)
-            return _unknown(identity, 404) if index is None else json_response(_one_satellite(world, index))
+            wrong, index = wrong_id(identity), index_of(identity)
+            if wrong is not None:
+                return error("storagenode", wrong, 400)
+            if index is None:
+                return error("storagenode", "console: trust: satellite is untrusted", 404)
+            return json_response(_one_satellite(world, index))
         case ["satellites", identity, "pricing"]:
-            if len(identity) < 40:
-                return _unknown(identity, 400)
-            known = index_of(identity) is not None
-            return json_response(_pricing(identity, known=known))
+            wrong = wrong_id(identity)
+            if wrong is not None:
+                return error("storagenode", wrong, 400)
+            return json_response(_pricing(identity, known=index_of(identity) is not None))
     return None
 
 
 def index_of(identity: str) -> int | None:
     """The place of a satellite id, or None."""
     return next((k for k, (each, _) in enumerate(SATELLITES) if each == identity), None)
-
-
-def _unknown(identity: str, status: int) -> Response:
-    return json_response({"error": f"consoleapi sno: satellite {identity} is not trusted"}, status)
 
 
 def joined_at(world: World, index: int) -> str:
@@ -258,12 +261,11 @@ def _pricing(identity: str, *, known: bool) -> dict[str, Any]:
 
 
 def _notifications(ask: Ask) -> Response:
-    parameters = ask.parameters
-    try:
-        limit, page = int(parameters["limit"]), int(parameters["page"])
-    except (KeyError, ValueError):
-        return json_response({"error": "consoleapi notifications: limit and page are required"}, 400)
-    if page < 1 or limit < 1:
-        return json_response({"error": "consoleapi notifications: page can not be 0"}, 500)
+    for name in ("limit", "page"):
+        stated = ask.parameters.get(name, "")
+        if not stated.isdecimal():
+            return error("notifications", f'strconv.ParseUint: parsing "{stated}": invalid syntax', 400)
+    if int(ask.parameters["page"]) == 0:
+        return error("notifications", "notificationsdb: page can not be 0", 500)
     empty = {"notifications": [], "offset": 0, "limit": 0, "currentPage": 0, "pageCount": 0}
     return json_response({"page": empty, "unreadCount": 0, "totalCount": 0})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from orch.emulator.answers_storj_ids import wrong_id
 from orch.emulator.asks import Response, json_response, zulu
 from orch.emulator.facts import DAY_MINUTES, MINUTE
 from orch.emulator.storj import (
@@ -32,10 +33,14 @@ def previous_month(minute: int) -> str:
 
 
 def estimated_payout(world: World, identity: str | None) -> Response:
-    """`GET /api/sno/estimated-payout`: without an id the sum, whose `heldRate` is always 0."""
+    """`GET /api/sno/estimated-payout`: without an id the sum, whose `heldRate` is always 0.
+
+    Of a satellite that it does not know the node knows that it has earned nothing.
+    """
+    wrong = wrong_id(identity) if identity is not None else None
+    if wrong is not None:
+        return error("payouts", wrong, 400)
     chosen = [k for k, (each, _) in enumerate(SATELLITES) if identity in (None, each)]
-    if not chosen:
-        return json_response({"error": f"consoleapi sno: satellite {identity} is not trusted"}, 404)
     minute = world.state.minute
     now, before = month_name(minute), previous_month(minute)
     current = [_usage(world, k, now) for k in chosen]
@@ -67,7 +72,7 @@ def _month_body(parts: list[tuple[Usage, Estimate]], *, single: bool) -> dict[st
         "egressRepairAuditPayout": sum(each.repair_audit for each in estimates) / 100,
         "diskSpace": sum(each.byte_minutes for each in usages) / BYTE_MONTH,
         "diskSpacePayout": sum(each.disk for each in estimates) / 100,
-        "heldRate": estimates[0].held_percent if single else 0,
+        "heldRate": estimates[0].held_percent if single and estimates else 0,
         "payout": sum(each.payout for each in estimates) / 100,
         "held": sum(each.held_cents for each in estimates),
     }
@@ -76,8 +81,9 @@ def _month_body(parts: list[tuple[Usage, Estimate]], *, single: bool) -> dict[st
 def held_amount(world: World, ask: Ask, parts: list[str]) -> Response | None:
     """The statements under `/api/heldamount/`."""
     identity = ask.parameters.get("id")
-    if identity is not None and identity not in {each for each, _ in SATELLITES}:
-        return json_response({"error": "consoleapi heldamount: invalid satellite id"}, 400)
+    wrong = wrong_id(identity) if identity is not None else None
+    if wrong is not None:
+        return error("payouts", wrong, 400)
     match parts:
         case ["paystubs", period]:
             return _paystubs(world, identity, period)
@@ -103,16 +109,18 @@ def _all_stubs(world: World) -> list[tuple[int, Month, Paystub]]:
     ]
 
 
-def _bad_period(period: str) -> Response | None:
+def error(part: str, text: str, status: int) -> Response:
+    """A failure as a part of the console API states it."""
+    return json_response({"error": f"consoleapi {part}: {text}"}, status)
+
+
+def _bad_period(period: str, which: str) -> Response | None:
     if PERIOD.fullmatch(period):
         return None
-    return json_response({"error": f"consoleapi heldamount: invalid period {period}"}, 400)
+    return error("payouts", f"wrong period format: period {which} has wrong format", 400)
 
 
 def _paystubs(world: World, identity: str | None, period: str) -> Response:
-    wrong = _bad_period(period)
-    if wrong is not None:
-        return wrong
     found = [
         _stub_body(index, month, stub)
         for index, month, stub in _all_stubs(world)
@@ -124,11 +132,11 @@ def _paystubs(world: World, identity: str | None, period: str) -> Response:
 
 
 def _paystub_range(world: World, identity: str | None, begin: str, end: str) -> Response:
-    wrong = _bad_period(begin) or _bad_period(end)
+    wrong = _bad_period(begin, "start") or _bad_period(end, "end")
     if wrong is not None:
         return wrong
     if end < begin:
-        return json_response({"error": "consoleapi heldamount: period has wrong format"}, 400)
+        return error("payouts", "wrong period format: period has wrong format", 400)
     found = [
         _stub_body(index, month, stub)
         for index, month, stub in _all_stubs(world)
@@ -165,9 +173,6 @@ def _stub_body(index: int, month: Month, stub: Paystub) -> dict[str, Any]:
 
 
 def _payout_history(world: World, period: str) -> Response:
-    wrong = _bad_period(period)
-    if wrong is not None:
-        return wrong
     found = []
     for index, month, stub in _all_stubs(world):
         if month.name != period:
@@ -212,7 +217,7 @@ def _held_history(world: World) -> list[dict[str, Any]]:
                 "holdForThirdPeriod": held[25],
                 "totalHeld": sum(held.values()),
                 "totalDisposed": sum(stub.disposed for _, stub in stubs),
-                "joinedAt": zulu(world.storj.joined[index] * MINUTE + 17),
+                "joinedAt": zulu(world.storj.joined[index] * MINUTE),  # cut to the minute
             }
         )
     return rows

@@ -8,6 +8,7 @@ import pytest
 START = datetime(2026, 11, 22, 14, 3, 0, tzinfo=UTC)
 US1 = "12EayRS2V1kEsWESU9QMRseFhdxYxKicsiFmxrsLZHeLUtdps3S"
 EU1 = "12L9ZFwhzVpuEKMUNUqkaTLGzwY9G24tbiigLiXpmZWKwmcNDDs"
+STRANGER = "1wFTAgs9DP5RSnCqKV1eLf6N9wtk4EAtmN5DpSxcs8EjT69tGE"
 PARTS = ("egressBandwidthPayout", "egressRepairAuditPayout", "diskSpacePayout")
 
 
@@ -158,8 +159,15 @@ def test_unknown_paths_and_ids_answer_as_the_node_does(client):
     assert dict(page.headers)["Content-Type"].startswith("text/html")
     moved = client.ask("storj", "/api/sno")
     assert (moved.status, dict(moved.headers)["Location"]) == (301, "/api/sno/")
-    client.json("storj", "/api/sno/satellite/1stranger", status=404)
-    client.json("storj", "/api/heldamount/paystubs/2026-13", status=400)
+    client.json("storj", "/api/sno/satellite/1stranger", status=400)
+    client.json("storj", f"/api/sno/satellite/{US1[:-1]}4", status=400)
+    client.json("storj", f"/api/sno/satellite/{STRANGER}", status=404)
+    client.json("storj", "/api/sno/estimated-payout", "id=1stranger", status=400)
+    nothing = client.json("storj", "/api/sno/estimated-payout", f"id={STRANGER}")
+    assert nothing["currentMonth"] == nothing["previousMonth"]
+    assert set(nothing["currentMonth"].values()) == {0}
+    assert client.json("storj", "/api/heldamount/paystubs/2026-13") is None
+    client.json("storj", "/api/heldamount/paystubs/2026-13/2027-01", status=400)
     assert client.json("storj", "/api/heldamount/paystubs/2019-01") is None
     assert client.json("storj", "/api/heldamount/paystubs/2019-01", f"id={US1}") is None
     client.json("storj", "/api/notifications/list", status=400)

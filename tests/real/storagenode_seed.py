@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import struct
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -131,6 +132,7 @@ def _reputation(book: Book, who: bytes, now: datetime) -> tuple[str, list[tuple[
         "audit_unknown_reputation_beta": 0.0,
         "audit_unknown_reputation_score": suspension,
         "online_score": online,
+        "audit_history": _history(now, online),
         "disqualified_at": stamp(now - timedelta(days=2)) if book.disqualified else None,
         "suspended_at": stamp(now - timedelta(days=1)) if book.suspended else None,
         "updated_at": stamp(now),
@@ -138,6 +140,21 @@ def _reputation(book: Book, who: bytes, now: datetime) -> tuple[str, list[tuple[
         "vetted_at": stamp(since + timedelta(days=25)) if since + timedelta(days=25) < now else None,
     }
     return ", ".join(row), [tuple(row.values())]
+
+
+def _history(now: datetime, score: float) -> bytes:
+    """The protocol buffer AuditHistory: one window {start = 1 {seconds = 1}, online = 2, total = 3}, score = 2."""
+    start = b"\x08" + _varint(int(now.timestamp()) // 43_200 * 43_200)
+    window = b"\x0a" + bytes([len(start)]) + start + b"\x10" + _varint(41) + b"\x18" + _varint(41)
+    return b"\x0a" + bytes([len(window)]) + window + b"\x11" + struct.pack("<d", score)
+
+
+def _varint(number: int) -> bytes:
+    parts = []
+    while number > 127:
+        parts.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*parts, number])
 
 
 def _statement(storage: Path, stub: Stub, number: int, now: datetime) -> None:
