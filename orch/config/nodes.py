@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from orch.config.secrets import Vault
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}", re.ASCII)
+PLACES = ("path", "pidfile")
+PROGRAMS = ("restart", "apply", "read")
+"""Keys of levers that name files and programs."""
 INHERITED_PATHS = ("provider_dir", "config_path")
 """A lever without a `path` of its own takes the node's, called so by Golem and Storj."""
 
@@ -132,8 +135,20 @@ class NodeReader:
             return None
         own = {field.encode_name for field in msgspec.structs.fields(kind.options)}
         _refuse_unknown(reader, raw, own | common, path)
-        options = reader.struct(kind.options, {**_inherited(node, own), **_only(raw, own)}, path)
+        values = {**_inherited(node, own), **_only(raw, own)}
+        values |= {key: self._placed(values[key]) for key in PLACES if isinstance(values.get(key), str)}
+        values |= {key: self._program(values[key]) for key in PROGRAMS if isinstance(values.get(key), list)}
+        options = reader.struct(kind.options, values, path)
         return None if options is None else LeverConfig(kind=table.kind, options=options, mode=table.mode)
+
+    def _placed(self, path: str) -> str:
+        return str(place(path, self._base_dir, self._environ))
+
+    def _program(self, argv: list[Any]) -> list[Any]:
+        """A program named by a path starts where the configuration lies; one named alone is searched for."""
+        if argv and isinstance(argv[0], str) and ("/" in argv[0] or argv[0].startswith("~")):
+            return [self._placed(argv[0]), *argv[1:]]
+        return argv
 
     def _lever_kind(self, reader: Reader, wanted: str, path: str) -> Any:
         offered = self._plugins.levers

@@ -30,7 +30,7 @@ ROOM_BELOW_HARD = 0.95
 
 
 class CgroupOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which group: its `cgroup` path below the mount, or that of a `unit`, or of the process in `pidfile`.
+    """Which group: its `cgroup` path below the mount, else that of a `unit`, else of the process in `pidfile`.
 
     `program` must be the name of that process, so that a number used again by another is noticed.
     """
@@ -42,13 +42,13 @@ class CgroupOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     mount: str = "/sys/fs/cgroup"
 
     def __post_init__(self) -> None:
-        if sum(each is not None for each in (self.cgroup, self.unit, self.pidfile)) != 1:
-            message = "needs exactly one of cgroup, unit and pidfile"
+        if self.cgroup is None and self.unit is None and self.pidfile is None:
+            message = "needs one of cgroup, unit and pidfile"
             raise ValueError(message)
         if self.cgroup is not None and (".." in self.cgroup.split("/") or not self.cgroup.strip("/")):
             message = "cgroup must be the path of a group below the root, such as system.slice/storagenode.service"
             raise ValueError(message)
-        if self.pidfile is not None and self.program is None:
+        if self.cgroup is None and self.unit is None and self.program is None:
             message = "pidfile needs program, the name of the process it belongs to"
             raise ValueError(message)
 

@@ -36,7 +36,7 @@ class GolemProviderOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unk
     """The agent's data directory, and the daemon's address and key, to see what is published."""
 
     path: str
-    app_key: Secret
+    app_key: Secret | None = None
     url: str = "http://127.0.0.1:7465"
     dwell_s: Annotated[float, msgspec.Meta(ge=0.0)] = 3600.0
 
@@ -154,6 +154,8 @@ def _with_profile(before: bytes, wanted: _Profile) -> bytes:
 
 
 def _offers(options: GolemProviderOptions) -> Task[tuple[_Offer, ...]]:
+    if options.app_key is None:
+        raise LeverError("without the daemon's app_key nobody sees what is offered: configure it")
     headers = (("Authorization", Secret(value=f"Bearer {options.app_key.value}")),)
     answer: Reply | NoReply = yield HttpRequest(
         url=f"{options.url.rstrip('/')}/market-api/v1/offers", secret_headers=headers, deadline_s=10.0

@@ -109,7 +109,10 @@ def test_the_whole_schema(read, tmp_path):
     assert disk.minimum == Amounts(storage_gb=500.0)
     (lever,) = disk.levers
     assert (lever.kind, lever.mode) == ("emulated", "auto")
-    assert (lever.options.url, lever.options.path) == ("http://127.0.0.1:14002", "storagenode/config.yaml")
+    assert (lever.options.url, lever.options.path) == (
+        "http://127.0.0.1:14002",
+        str(tmp_path / "storagenode/config.yaml"),
+    )
     assert compute.options.app_key == Secret(value="the-key")
     assert compute.maximum == Amounts(cpu_cores=Percent(percent=50.0))
     assert (compute.process, compute.pidfile, compute.ip_group) == ("ya-provider", tmp_path / "ya.pid", "home")

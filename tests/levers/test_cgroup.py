@@ -148,8 +148,7 @@ def test_a_process_is_found_by_its_number_and_known_by_its_name():
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        ({}, "exactly one"),
-        ({"cgroup": "a", "unit": "b"}, "exactly one"),
+        ({}, "needs one of cgroup, unit and pidfile"),
         ({"cgroup": "../../etc"}, "below the root"),
         ({"cgroup": "/"}, "below the root"),
         ({"pidfile": "/run/a.pid"}, "needs program"),
