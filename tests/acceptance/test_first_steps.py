@@ -86,7 +86,7 @@ def test_beside_the_emulator_on_default_ports(orch, emulator, tmp_path):
         file.write("\n[web]\nport = 0\n")
 
     unset = orch("check", "--json")
-    assert unset.returncode == 1
+    assert (unset.returncode, unset.stderr) == (1, "")
     failed = {line["asked"] for line in json.loads(unset.stdout)["lines"] if line["result"] == "failed"}
     assert "secret_missing" in failed
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+from datetime import timedelta
 
 import msgspec
 import pytest
@@ -77,6 +79,32 @@ def test_every_fault_has_its_line_and_its_remedy(orch, configured, monkeypatch):
     assert results(body, "relay")["levers"] == "note"
     assert results(body, "prices")["coingecko"] == "failed"
     assert all(line["remedy"] for line in body["lines"] if line["result"] == "failed")
+
+
+def test_credentials_plugins_and_a_lagging_rpc_each_have_their_line(orch, configured, monkeypatch):
+    """A missing key, an expired token, no `info` plugin, an RPC twenty minutes behind its chain."""
+
+    def change(tables):
+        tables["nodes"]["relay"] |= {"info_url": "http://127.0.0.1:9", "rpc_url": behind.urls()["streamr_rpc"]}
+
+    class Behind(RealClock):
+        def now(self):
+            return super().now() - timedelta(minutes=20)
+
+    body = base64.urlsafe_b64encode(b'{"exp": 1700000000}').decode().rstrip("=")
+    with EmulatorServer(World(1, Behind().now()), Behind()) as behind:
+        code, body = configured(orch, change, {"GRASS_TOKEN": f"e30.{body}.x"})
+    assert code == 1
+    compute, relay, address = (results(body, name) for name in ("compute", "relay", "address"))
+    assert compute["secret_missing"] == "failed"
+    assert (relay["health"], relay["info"]) == ("warning", "warning")
+    assert "failed" in address.values()
+    told = {(line["subject"], line["asked"]): line["remedy"] or "" for line in body["lines"]}
+    assert "RPC endpoint of your own" in told["relay", "health"]
+    assert '"info": {}' in told["relay", "info"]
+    assert any(name == "compute" and "yagna app-key create" in remedy for (name, _), remedy in told.items())
+    assert any(name == "address" and "accessToken" in remedy for (name, _), remedy in told.items())
+    assert all(line["remedy"] for line in body["lines"] if line["result"] in ("failed", "warning"))
 
 
 def test_an_emulated_node_does_not_go_on_with_real_data(orch, configured, tmp_path):

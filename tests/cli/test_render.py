@@ -11,7 +11,10 @@ from rich.console import Console
 
 from orch.cli.problems import problems_of
 from orch.cli.render import render
+from orch.cli.words import octets
+from orch.model.board import ObserverView
 from orch.model.money import EarnedUsd
+from orch.model.readings import ObserverRate
 from orch.model.resources import Resources
 
 WHOLE = """\
@@ -177,3 +180,46 @@ def test_no_line_is_wider_than_the_terminal(make, width, compact):
 def test_nothing_a_node_says_gives_orders_to_the_terminal(make):
     board = make.board(nodes=(make.node("di\x1b[2Jsk", "degraded", health_reason="\x1b]0;owned\x07\x9b31m"),))
     assert not set(drawn(board)) & {"\x1b", "\x07", "\x9b"}
+
+
+# -- what asking costs -------------------------------------------------------------------------------------
+
+
+def observer(hourly=True, **changes):
+    fields = {
+        "requests": 1500,
+        "bytes": 2_345_678,
+        "seconds": 12.34,
+        "since": None,
+        "per_hour": ObserverRate(requests=88.4, bytes=123_456.0, seconds=1.26) if hourly else None,
+    }
+    return ObserverView(**{**fields, **changes})
+
+
+def test_what_asking_costs_is_told_by_the_hour_and_before_that_so_far(make):
+    nodes = (
+        make.node("disk", observer=observer()),
+        make.node("compute", observer=observer(hourly=False)),
+        make.node("address", usd=None),
+    )
+    shown = drawn(make.board(nodes=nodes))
+    told = " ".join(shown.split())
+    assert "orch asks: disk 88 requests, 123 kB, 1.3 s an hour" in told
+    assert "compute 1500 requests, 2.3 MB, 12.3 s so far" in told
+    assert max(map(len, shown.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1.0 kB"),
+        (99_400, "99.4 kB"),
+        (1.5e5, "150 kB"),
+        (1e6, "1.0 MB"),
+        (2e12, "2000.0 GB"),
+    ],
+)
+def test_data_is_told_in_decimal_units(count, words):
+    assert octets(count) == words

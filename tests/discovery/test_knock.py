@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from orch.discovery.knock import read
 from orch.discovery.traces import Candidate
 from orch.model.wire import NoReply, Reply
 
+ANSWERS = Path(__file__).parent.parent / "answers"
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 DISK = {"used": 1e12, "available": 2e12, "allocated": 6e12}
 GOOD = {
@@ -37,6 +39,16 @@ def none(status=None, reason="http_status"):
 def test_each_network_is_known_by_its_own_answer_only(network):
     for other, body in GOOD.items():
         assert (read(place(network), reply(body)) is not None) is (other == network)
+
+
+@pytest.mark.parametrize(
+    ("situation", "allocated_gb"), [("healthy", 6000.0), ("fresh", 1000.0), ("old_version_diskspace", None)]
+)
+def test_storage_nodes_of_all_kinds_are_known(situation, allocated_gb):
+    held = json.loads((ANSWERS / "storj" / f"{situation}_sno.json").read_text())
+    found = read(place("storj"), reply(held["body"]))
+    assert found.version == held["body"]["version"]
+    assert found.allocated_gb == (allocated_gb or held["body"]["diskSpace"]["available"] / 1e9)
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"null", b"[]", b"<html>", b"\xff", {"nodeID": 3}, {"current": None}])

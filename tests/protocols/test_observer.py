@@ -1,10 +1,16 @@
 """What observing costs: counted since the start, stated per hour once there is enough of it."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orch.model.readings import ObserverRate
+from orch.model.wire import Reply
+from orch.protocols import registry
+from orch.protocols.attend import Attended, ask, counted, report, take
+from orch.protocols.base import Context
 from orch.protocols.observer import APART, SPAN, Mark, marked, per_hour
 
 START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -39,6 +45,21 @@ def test_few_marks_are_kept_and_they_cover_an_hour(gaps):
         marks = marked(marks, at(minute))
         minute += gap
     assert len(marks) <= SPAN / APART + 2
-    assert all(b.at - a.at >= APART for a, b in zip(marks, marks[1:], strict=False))
+    assert all(b.at - a.at >= APART for a, b in pairwise(marks))
     now = START + timedelta(minutes=minute)
     assert marks[0].at == START or now - marks[0].at >= SPAN
+
+
+def test_questions_answers_and_those_of_levers_are_counted():
+    spec = registry.load("storj")
+    state = Attended(memory=spec.begin(spec.options(), Context(node="disk", host="here")))
+    state, asked = ask(spec, state, START, 0.5)
+    reading = report(spec, state, START)
+    assert (reading.requests, reading.bytes_read, reading.observed_since) == (len(asked), 0, START)
+    answer = Reply(status=200, headers=(), body=b"{}", received_at=START, elapsed_s=0.25)
+    state, _ = take(spec, state, asked[0].key, answer, START)
+    state = counted(state, answer)
+    later = START + timedelta(minutes=30)
+    reading = report(spec, state, later)
+    assert (reading.requests, reading.bytes_read, reading.seconds_waited) == (len(asked) + 1, 4, 0.5)
+    assert reading.observed_per_hour == ObserverRate(requests=2.0 * (len(asked) + 1), bytes=8.0, seconds=1.0)
