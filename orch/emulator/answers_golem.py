@@ -260,7 +260,7 @@ def _activity(world: World, ask: Ask, rest: list[str]) -> Response:
                 return json_response({"message": message}, 500)
             if what == "state":
                 state = "Ready" if agreement.ended < 0 else "Terminated"
-                return json_response({"state": [state, None], "reason": None})
+                return json_response({"state": [state, None]})
             if what == "usage":
                 body = {"currentUsage": usage(agreement, minute), "timestamp": minute * MINUTE}
                 return json_response(body)

@@ -64,7 +64,7 @@ def monitor(world: World) -> Response:
             activity["usage"] = dict(zip(USAGE_VECTOR, usage(agreement, minute), strict=True))
         activities.append(activity)
     message = json_response({"ts": zulu(minute * MINUTE), "activities": activities}).body
-    return Response(headers=(("Content-Type", "text/event-stream"),), body=b"data: " + message + b"\n\n")
+    return Response(headers=(("Content-Type", "text/event-stream"),), body=b"data: " + message + b"\r\n\r\n")
 
 
 def metrics(world: World, now: datetime, prefixes: Iterable[str] = ("",)) -> Response:

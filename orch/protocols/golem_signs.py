@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from orch.model.wire import NoReply, Reply
 
 MOST_SECONDS = 1e12
-MESSAGE_END = b"\n\n"
+MESSAGE_END = b"\n"
+"""A message is one line of JSON; what follows it only says that it is over."""
+
 PREFIXES = "market_proposals_provider,market_agreements_provider,web3_rpc"
 """Of the daemon's counters only these are asked for."""
 

@@ -7,12 +7,11 @@ from decimal import Decimal
 
 import pytest
 import requests
+from yagna_asking import ask_everything, begin
 from yagna_seed import Deal
 
-from orch.model.wire import FileRead, NoReply, Reply, Secret
-from orch.protocols.base import Context
+from orch.model.wire import Reply
 from orch.protocols.golem import PROTOCOL
-from orch.protocols.golem_memory import GolemOptions
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 
@@ -44,50 +43,6 @@ DEALS = (
 )
 
 
-def ask(yagna, memory, key, request):
-    """What the transport would do, plainly."""
-    headers = dict(request.headers) | {name: secret.value for name, secret in request.secret_headers}
-    answer = requests.request(request.method, request.url, headers=headers, timeout=request.deadline_s)
-    if answer.status_code >= 400:
-        failure = NoReply(
-            reason="unauthorised" if answer.status_code == 401 else "http_status",
-            sentence=answer.text,
-            retryable=False,
-            failed_at=NOW,
-            elapsed_s=0.0,
-            status=answer.status_code,
-            body=answer.content,
-        )
-        return PROTOCOL.failed(memory, key, failure, NOW)
-    reply = Reply(
-        status=answer.status_code,
-        headers=tuple(answer.headers.items()),
-        body=answer.content,
-        received_at=NOW,
-        elapsed_s=answer.elapsed.total_seconds(),
-    )
-    return PROTOCOL.absorb(memory, key, reply, NOW)
-
-
-def ask_everything(yagna, memory):
-    """All endpoints that need no file, until nothing new is to be asked."""
-    done = set()
-    while new := [
-        endpoint
-        for endpoint in PROTOCOL.endpoints(memory, NOW)
-        if endpoint.key not in done and not isinstance(endpoint.request, FileRead)
-    ]:
-        for endpoint in new:
-            done.add(endpoint.key)
-            memory = ask(yagna, memory, endpoint.key, endpoint.request)
-    return memory
-
-
-def begin(yagna, app_key=None):
-    options = GolemOptions(url=yagna.base_url, app_key=Secret(value=app_key or yagna.app_key))
-    return PROTOCOL.begin(options, Context(node="compute", host="here"))
-
-
 @pytest.fixture(scope="module")
 def seeded(genuine_yagna):
     genuine_yagna.seed(DEALS)
@@ -95,7 +50,7 @@ def seeded(genuine_yagna):
 
 
 def sums(reading):
-    mine = [accrual for accrual in reading.accruals if accrual.unit == "GLM"]
+    mine = [each for each in reading.accruals if each.unit == "GLM" and each.kind == "earned"]
     return tuple(
         sum((getattr(accrual.amounts, evidence) for accrual in mine), Decimal(0))
         for evidence in ("settled", "accrued", "estimated")
@@ -103,7 +58,7 @@ def sums(reading):
 
 
 def test_totals_are_the_seeded_ones_to_the_last_decimal(seeded):
-    reading = PROTOCOL.reading(ask_everything(seeded, begin(seeded)), NOW)
+    reading = PROTOCOL.reading(ask_everything(begin(seeded), NOW), NOW)
     expected = seeded.expected()
     settled, accrued, estimated = sums(reading)
     rejected = next(deal for deal in DEALS if deal.status == "REJECTED")
@@ -113,8 +68,8 @@ def test_totals_are_the_seeded_ones_to_the_last_decimal(seeded):
 
 
 def test_each_agreement_is_stated_as_it_was_seeded(seeded):
-    reading = PROTOCOL.reading(ask_everything(seeded, begin(seeded)), NOW)
-    stated = {accrual.stream: accrual for accrual in reading.accruals}
+    reading = PROTOCOL.reading(ask_everything(begin(seeded), NOW), NOW)
+    stated = {accrual.stream: accrual for accrual in reading.accruals if accrual.kind == "earned"}
     mine = [deal for deal in DEALS if deal.role == "P"]
     assert set(stated) == {deal.agreement_id for deal in mine}
     for deal in mine:
@@ -125,11 +80,11 @@ def test_each_agreement_is_stated_as_it_was_seeded(seeded):
 
 
 def test_money_that_comes_later_is_seen(seeded):
-    memory = ask_everything(seeded, begin(seeded))
+    memory = ask_everything(begin(seeded), NOW)
     issued = next(deal for deal in seeded.seeded if deal.name == "issued")
     changed = seeded.change(issued, status="SETTLED", accepted=issued.due, paid=issued.due)
     try:
-        memory = ask_everything(seeded, memory)
+        memory = ask_everything(memory, NOW)
         accrual = next(
             each for each in PROTOCOL.reading(memory, NOW).accruals if each.stream == issued.agreement_id
         )
@@ -140,7 +95,7 @@ def test_money_that_comes_later_is_seen(seeded):
 
 
 def test_a_daemon_without_network_is_offline_and_tells_its_money(seeded):
-    reading = PROTOCOL.reading(ask_everything(seeded, begin(seeded)), NOW)
+    reading = PROTOCOL.reading(ask_everything(begin(seeded), NOW), NOW)
     assert reading.health == "offline"
     assert "no relay session" in reading.health_reason
     assert reading.accruals
@@ -148,7 +103,7 @@ def test_a_daemon_without_network_is_offline_and_tells_its_money(seeded):
 
 
 def test_an_unknown_agreement_is_null_and_keeps_what_was_known(seeded):
-    memory = ask_everything(seeded, begin(seeded))
+    memory = ask_everything(begin(seeded), NOW)
     answer = seeded.get(f"/payment-api/v1/payAgreements/{'0' * 64}")
     assert (answer.status_code, answer.json()) == (200, None)
     known = next(iter(memory.pays))
@@ -163,7 +118,7 @@ def test_an_unknown_agreement_is_null_and_keeps_what_was_known(seeded):
 
 
 def test_a_wrong_key_is_refused_in_plain_text(seeded):
-    memory = ask_everything(seeded, begin(seeded, app_key="wrong"))
+    memory = ask_everything(begin(seeded, app_key="wrong"), NOW)
     reading = PROTOCOL.reading(memory, NOW)
     assert reading.health == "degraded"
     assert {finding.code for finding in reading.findings} == {"app_key_refused"}
@@ -186,7 +141,7 @@ def test_what_the_provider_publishes_is_read_as_its_offer(seeded):
     published = requests.post(url, headers=headers, json=body, timeout=20)
     assert published.status_code == 201, published.text
     try:
-        reading = PROTOCOL.reading(ask_everything(seeded, begin(seeded)), NOW)
+        reading = PROTOCOL.reading(ask_everything(begin(seeded), NOW), NOW)
     finally:
         requests.delete(f"{url}/{published.json()}", headers=headers, timeout=20)
     assert reading.allocation.cpu_cores == 3.0

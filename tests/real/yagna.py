@@ -38,20 +38,62 @@ HERE = Path(__file__).parent
 
 @dataclass
 class GenuineYagna:
-    """A running daemon. `base_url` is reachable from this process; `seed` adds agreements to it."""
+    """A running daemon. `base_url` is reachable from this process, also after a restart; `seed` adds deals."""
 
-    base_url: str
-    app_key: str
-    identity: str
-    data_dir: Path
+    work: Path
+    door: socket.socket
+    identity: str = ""
     seeded: list[Deal] = field(default_factory=list)
+    running: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    app_key: str = APP_KEY
+
+    @property
+    def base_url(self) -> str:
+        """Where it answers."""
+        return f"http://127.0.0.1:{self.door.getsockname()[1]}"
+
+    @property
+    def data_dir(self) -> Path:
+        """Its data directory, with one database per part of it."""
+        return self.work / "data"
+
+    def start(self) -> None:
+        """Start the daemon in a fresh namespace, with what it knew before, and wait until it answers."""
+        daemon = _start(self.work)
+        self.running.append(daemon)
+        self.running.append(_forward(daemon, self.door))
+        self.identity = _wait_for_identity(self.base_url, daemon, self.work)
+
+    def stop(self) -> None:
+        """End the daemon and the door's other side."""
+        for process in reversed(self.running):
+            _stop(process)
+        self.running.clear()
+
+    def command(self, *arguments: str) -> str:
+        """Run the daemon's own command line beside it; what it printed."""
+        done = subprocess.run(
+            ["nsenter", f"--net=/proc/{self.running[0].pid}/ns/net", "--", str(_binary()), *arguments],
+            cwd=self.work,
+            env=_environment(self.work),
+            capture_output=True,
+            timeout=60,
+            check=True,
+        )
+        return done.stdout.decode()
 
     def get(self, path: str) -> requests.Response:
         """One GET with the key."""
         return requests.get(self.base_url + path, headers={"Authorization": f"Bearer {self.app_key}"}, timeout=20)
 
+    def first_message(self, path: str) -> bytes:
+        """The first chunk of a stream that never ends."""
+        headers = {"Authorization": f"Bearer {self.app_key}"}
+        with requests.get(self.base_url + path, headers=headers, timeout=20, stream=True) as answer:
+            return next(answer.iter_content(None))
+
     def seed(self, deals: Sequence[Deal]) -> Totals:
-        """Write agreements into the running daemon's database; the totals of all that were seeded so far."""
+        """Write agreements into the daemon's database; the totals of all that were seeded so far."""
         seeding.seed(self.data_dir / "payment.db", self.identity, deals)
         self.seeded += deals
         return self.expected()
@@ -86,20 +128,14 @@ def genuine_yagna(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GenuineY
     reason = why_not()
     if reason is not None:
         pytest.skip(reason)
-    work = tmp_path_factory.mktemp("yagna")
-    daemon = _start(work)
     door = socket.create_server(("127.0.0.1", 0))
-    forwarder = None
+    daemon = GenuineYagna(tmp_path_factory.mktemp("yagna"), door)
     try:
-        base_url = f"http://127.0.0.1:{door.getsockname()[1]}"
-        forwarder = _forward(daemon, door)
-        identity = _wait_for_identity(base_url, daemon, work)
-        yield GenuineYagna(base_url=base_url, app_key=APP_KEY, identity=identity, data_dir=work / "data")
+        daemon.start()
+        yield daemon
     finally:
         door.close()
-        for process in (forwarder, daemon):
-            if process is not None:
-                _stop(process)
+        daemon.stop()
 
 
 def _binary() -> str | None:
@@ -129,9 +165,9 @@ def _environment(work: Path) -> dict[str, str]:
 
 
 def _start(work: Path) -> subprocess.Popen[bytes]:
-    (work / "data").mkdir()
+    (work / "data").mkdir(exist_ok=True)
     command = f'ip link set lo up && exec "{_binary()}" service run --disable-metrics-push --log-dir ""'
-    with (work / "yagna.log").open("wb") as log:
+    with (work / "yagna.log").open("ab") as log:
         return subprocess.Popen(
             ["unshare", "--net", "--", "sh", "-c", command],
             cwd=work,

@@ -83,6 +83,85 @@ def change(database: Path, deal: Deal, **now: str) -> Deal:
     return changed
 
 
+def run(data: Path, owner: str, deal: Deal, *, threads: int, state: str = "Approved") -> None:
+    """Sign a seeded agreement on the market, with one activity that works on it, as if it ran (or had ended)."""
+    properties = {
+        "golem.runtime.name": "vm",
+        "golem.inf.cpu.cores": threads,
+        "golem.inf.cpu.threads": threads,
+        "golem.inf.mem.gib": 4.0,
+        "golem.inf.storage.gib": 20.0,
+        "golem.com.usage.vector": ["golem.usage.cpu_sec", "golem.usage.duration_sec"],
+        "golem.com.pricing.model": "linear",
+        "golem.com.pricing.model.linear.coeffs": [0.025 / 3600, 0.005 / 3600, 0.0],
+        "golem.com.payment.platform.erc20-polygon-glm.address": owner,
+        "golem.com.scheme": "payu",
+        "golem.com.scheme.payu.debit-note.interval-sec?": 120,
+        "golem.node.id.name": "genuine",
+    }
+    agreement, subscription = f"P-{deal.agreement_id}", f"{deal.activity_id}-{deal.agreement_id}"
+    signed = _stamp(deal.created_at - timedelta(minutes=2))
+    with closing(sqlite3.connect(data / "market.db", timeout=20)) as connection, connection:
+        _insert(
+            connection,
+            "market_agreement",
+            id=agreement,
+            demand_properties=json.dumps({"golem.srv.comp.expiration": 1}),
+            demand_constraints="()",
+            offer_properties=json.dumps(properties),
+            offer_constraints="()",
+            **{f"{each}_id": subscription for each in ("offer", "demand")},
+            **{f"{each}_proposal_id": agreement for each in ("offer", "demand")},
+            provider_id=owner,
+            requestor_id=REQUESTOR,
+            creation_ts=signed,
+            approved_ts=signed,
+            valid_to=_stamp(deal.created_at + timedelta(days=30)),
+            state=state,
+        )
+        event = {"agreement_id": agreement, "timestamp": signed, "issuer": "R"}
+        _insert(connection, "market_agreement_event", event_type="Approved", **event)
+    with closing(sqlite3.connect(data / "activity.db", timeout=20)) as connection, connection:
+        now = _stamp(deal.created_at)
+        states = _insert(connection, "activity_state", name=json.dumps(["Ready", None]), updated_date=now)
+        usage = _insert(connection, "activity_usage", vector_json="[61.5,240.25]", updated_date=now)
+        ids = {"natural_id": deal.activity_id, "agreement_id": deal.agreement_id}
+        _insert(connection, "activity", **ids, state_id=states, usage_id=usage)
+
+
+def tell(database: Path, owner: str, deal: Deal, event: str, at: datetime, details: object = None) -> None:
+    """Write an event of an agreement's invoice (`ACCEPTED`, `REJECTED`, `SETTLED`) and of its first debit note."""
+    with closing(sqlite3.connect(database, timeout=20)) as connection, connection:
+        common = {"owner_id": owner, "event_type": event, "timestamp": _stamp(at)}
+        written = None if details is None else json.dumps(details)
+        invoice = _uuid(deal, "invoice")
+        _insert(connection, "pay_invoice_event", invoice_id=invoice, details=written, **common)
+        if event == "ACCEPTED":
+            _insert(connection, "pay_debit_note_event", debit_note_id=_uuid(deal, "note 1"), **common)
+
+
+def pay(database: Path, owner: str, deal: Deal, amount: str, number: int, at: datetime) -> None:
+    """Record a transaction of so much for an agreement; its totals are changed apart from that."""
+    parties = {
+        "owner_id": owner,
+        "role": deal.role,
+        "peer_id": REQUESTOR,
+        "payment_platform": deal.platform,
+        "payee_addr": owner,
+        "payer_addr": REQUESTOR,
+    }
+    invoice = None if deal.status is None else _uuid(deal, "invoice")
+    with closing(sqlite3.connect(database, timeout=20)) as connection, connection:
+        _write_transaction(connection, parties, deal, invoice, amount, f"payment {number}", at)
+
+
+def invoice_again(database: Path, owner: str, deal: Deal, at: datetime) -> None:
+    """Issue a second invoice for an agreement whose first one was cancelled."""
+    with closing(sqlite3.connect(database, timeout=20)) as connection, connection:
+        common = {"owner_id": owner, "role": deal.role}
+        _write_invoice(connection, common, deal, at, status="ISSUED", name="second invoice")
+
+
 def totals(deals: Sequence[Deal]) -> Totals:
     """What the node must be told of its income from these agreements, as a provider paid in GLM."""
     mine = [deal for deal in deals if deal.role == "P" and deal.platform.endswith("-glm")]
@@ -149,15 +228,23 @@ def _write_notes(connection: sqlite3.Connection, common: dict[str, str], deal: D
         previous = note
 
 
-def _write_invoice(connection: sqlite3.Connection, common: dict[str, str], deal: Deal, at: datetime) -> str:
-    invoice = _uuid(deal, "invoice")
+def _write_invoice(
+    connection: sqlite3.Connection,
+    common: dict[str, str],
+    deal: Deal,
+    at: datetime,
+    *,
+    status: str | None = None,
+    name: str = "invoice",
+) -> str:
+    invoice = _uuid(deal, name)
     _insert(
         connection,
         "pay_invoice",
         id=invoice,
         **common,
         agreement_id=deal.agreement_id,
-        status=deal.status,
+        status=status or deal.status,
         timestamp=_stamp(at),
         amount=deal.due,
         payment_due_date=_stamp(at + timedelta(days=1)),
@@ -175,15 +262,27 @@ def _write_invoice(connection: sqlite3.Connection, common: dict[str, str], deal:
 def _write_payment(
     connection: sqlite3.Connection, parties: dict[str, str], deal: Deal, invoice: str | None
 ) -> None:
-    payment = _uuid(deal, "payment")
     paid_at = (deal.invoiced_at or deal.created_at) + timedelta(hours=1)
+    _write_transaction(connection, parties, deal, invoice, deal.paid, "payment", paid_at)
+
+
+def _write_transaction(
+    connection: sqlite3.Connection,
+    parties: dict[str, str],
+    deal: Deal,
+    invoice: str | None,
+    amount: str,
+    name: str,
+    at: datetime,
+) -> None:
+    payment = _uuid(deal, name)
     _insert(
         connection,
         "pay_payment",
         id=payment,
         **parties,
-        amount=deal.paid,
-        timestamp=_stamp(paid_at),
+        amount=amount,
+        timestamp=_stamp(at),
         details=hashlib.sha256(payment.encode()).digest(),
     )
     _insert(
@@ -195,7 +294,7 @@ def _write_payment(
         agreement_id=deal.agreement_id,
         invoice_id=invoice,
         activity_id=None if invoice else deal.activity_id,
-        amount=deal.paid,
+        amount=amount,
     )
 
 
@@ -203,9 +302,10 @@ def _uuid(deal: Deal, what: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{deal.name}/{what}"))
 
 
-def _insert(connection: sqlite3.Connection, table: str, **row: object) -> None:
+def _insert(connection: sqlite3.Connection, table: str, **row: object) -> int | None:
     names, marks = ", ".join(row), ", ".join("?" * len(row))
-    connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", tuple(row.values()))
+    cursor = connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", tuple(row.values()))
+    return cursor.lastrowid
 
 
 def _stamp(moment: datetime) -> str:
