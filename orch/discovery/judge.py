@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 from orch.discovery.proposal import Given, Key, Missing, Proposal, Proposed
 from orch.discovery.traces import (
     INSIDE,
+    OPERATOR,
     PROGRAMS,
     PROVIDER_FILES,
-    STORAGE_VARIABLE,
+    SIZE_FLAG,
+    SIZE_VARIABLES,
     STORJ_CONFIG,
+    STREAMR_OPERATOR_VARIABLE,
     Network,
     StreamrConfig,
     network_of,
@@ -102,14 +105,13 @@ def storage_override(containers: tuple[ContainerSeen, ...]) -> Iterator[Missing]
     for each in containers:
         if network_of(each) != "storj":
             continue
-        size = each.variable(STORAGE_VARIABLE)
-        stated = next((part for part in each.command if part.startswith("--storage.allocated-disk-space")), None)
-        if size or stated:
-            by = f"STORAGE={size}" if size else "an argument of its command"
+        stated = next((f"{name}={size}" for name in SIZE_VARIABLES if (size := each.variable(name))), None)
+        by = "an argument of its command" if any(f"--{SIZE_FLAG}" in part for part in each.command) else stated
+        if by is not None:
             yield Missing(
                 protocol="storj",
                 sentence=f"container {each.name} gets its size from {by}, which wins over its config.yaml",
-                remedy='make it anew with -e STORAGE="" and storage.allocated-disk-space in its config.yaml; '
+                remedy=f'make it anew without that, with -e STORAGE="" and {SIZE_FLAG} in its config.yaml; '
                 "until then no lever can change its size",
             )
 
@@ -180,7 +182,7 @@ def _streamr(seen: Surroundings, opened: tuple[Opened, ...], given: Given) -> It
     info_url = given.info_url.rstrip("/") if given.info_url else next(iter(answering), None)
     node = answering.get(info_url) if info_url else None
     told = next((each for each in map(_told, seen.files) if each is not None), None)
-    operator = given.operator or (told.operator if told is not None else None)
+    operator = given.operator or _stated_operator(seen) or (told.operator if told is not None else None)
     running = _running(seen, "streamr")
     if not (node or told or running or given.operator or given.rpc_url or given.info_url):
         yield Missing(
@@ -254,6 +256,16 @@ def _diagnostics(node: Opened | None, told: StreamrConfig | None, info_url: str 
             sentence="its /info wants a key",
             remedy='set info_key = { env = "STREAMR_INFO_KEY" } in the node\'s table and put the key there',
         )
+
+
+def _stated_operator(seen: Surroundings) -> str | None:
+    """The operator that the environment of a process or container names: it wins over the node's file."""
+    name = STREAMR_OPERATOR_VARIABLE
+    stated = [
+        *(each.variable(name) for each in seen.processes),
+        *(each.variable(name) for each in seen.containers),
+    ]
+    return next((each for each in stated if each is not None and OPERATOR.fullmatch(each)), None)
 
 
 def _told(file: Any) -> StreamrConfig | None:

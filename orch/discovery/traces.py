@@ -48,17 +48,19 @@ IMAGES: tuple[tuple[str, Network], ...] = (
 QUESTION: dict[Network, str] = {"storj": "/api/sno/", "golem": "/version/get", "streamr": "/info"}
 """Asked without any credential; each names itself in its answer."""
 
-STORAGE_VARIABLE = "STORAGE"
+SIZE_FLAG = "storage.allocated-disk-space"
+SIZE_VARIABLES = ("STORAGE", "STORJ_STORAGE_ALLOCATED_DISK_SPACE")
+"""Both win over a storage node's config.yaml; the first is that of its Docker image."""
+STREAMR_PORT_VARIABLE = "STREAMR__BROKER__HTTP_SERVER__PORT"
+STREAMR_OPERATOR_VARIABLE = "STREAMR__BROKER__PLUGINS__OPERATOR__OPERATOR_CONTRACT_ADDRESS"
 VARIABLES = frozenset(
     {
-        STORAGE_VARIABLE,
-        "STORJ_STORAGE_ALLOCATED_DISK_SPACE",
+        *SIZE_VARIABLES,
         "STORJ_CONSOLE_ADDRESS",
         "YAGNA_API_URL",
-        "YAGNA_DATADIR",
         "DATA_DIR",
-        "STREAMR__BROKER__HTTP_SERVER__PORT",
-        "STREAMR__BROKER__PLUGINS__OPERATOR__OPERATOR_CONTRACT_ADDRESS",
+        STREAMR_PORT_VARIABLE,
+        STREAMR_OPERATOR_VARIABLE,
     }
 )
 STORJ_CONFIG = "config.yaml"
@@ -164,12 +166,13 @@ def _from_processes(seen: Surroundings) -> Iterator[Candidate]:
         stated = {
             "storj": each.flag("console.address") or each.variable("STORJ_CONSOLE_ADDRESS"),
             "golem": each.flag("api-url") or each.variable("YAGNA_API_URL"),
+            "streamr": f":{port}" if (port := each.variable(STREAMR_PORT_VARIABLE)) else None,
         }.get(network)
         if stated and (url := _address(stated)):
             yield Candidate(network=network, url=url, why=why)
         elif network in INSIDE:
-            for port in each.ports[:8]:
-                yield Candidate(network=network, url=_local(port), why=why)
+            for open_port in each.ports[:8]:
+                yield Candidate(network=network, url=_local(open_port), why=why)
 
 
 def _from_files(seen: Surroundings) -> Iterator[Candidate]:

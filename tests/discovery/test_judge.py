@@ -105,6 +105,14 @@ def test_the_operator_and_what_is_off_are_read_from_the_nodes_own_file():
     assert "autostaker" in told
 
 
+def test_the_operator_of_a_process_wins_over_the_one_in_a_file():
+    name = "STREAMR__BROKER__PLUGINS__OPERATOR__OPERATOR_CONTRACT_ADDRESS"
+    mine = ProcessSeen(program="streamr-node", pid=1, environment=((name, OPERATOR),))
+    body = {"plugins": {"operator": {"operatorContractAddress": "0x" + "2e" * 20}}}
+    seen = Surroundings(processes=(mine,), files=(FileSeen(path="/h/default.json", text=json.dumps(body)),))
+    assert keys(by_protocol(propose(seen, (), Given(rpc_url=RPC)))["streamr"])["operator"] == OPERATOR
+
+
 def test_an_info_page_that_wants_a_key_is_said():
     locked = Opened(network="streamr", url="http://127.0.0.1:7171", why="port 7171", locked=True)
     told = said(propose(NOTHING, (locked,), Given(operator=OPERATOR, rpc_url=RPC)), "streamr")
@@ -151,6 +159,10 @@ def test_a_config_yaml_of_another_program_is_not_taken_for_a_storage_nodes():
     [
         (storj_container(environment=(("STORAGE", "6TB"),)), "STORAGE=6TB"),
         (storj_container(command=("--storage.allocated-disk-space=6TB",)), "argument"),
+        (
+            storj_container(environment=(("STORJ_STORAGE_ALLOCATED_DISK_SPACE", "2TB"),)),
+            "ALLOCATED_DISK_SPACE=2TB",
+        ),
         (storj_container(environment=(("STORAGE", ""),)), None),
         (storj_container(), None),
         (storj_container(image="nginx", name="web", environment=(("STORAGE", "6TB"),)), None),

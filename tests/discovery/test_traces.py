@@ -61,6 +61,14 @@ def test_the_usual_ports_are_always_knocked_at():
             ("golem", "http://127.0.0.1:7999"),
         ),
         (
+            {
+                "processes": (
+                    process("streamr-node", environment=(("STREAMR__BROKER__HTTP_SERVER__PORT", "7373"),)),
+                )
+            },
+            ("streamr", "http://127.0.0.1:7373"),
+        ),
+        (
             {"containers": (container("storjlabs/storagenode:latest", published=(CONSOLE,)),)},
             ("storj", "http://127.0.0.1:14012"),
         ),
