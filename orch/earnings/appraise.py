@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from orch.earnings.costs import RunningCosts, charges, exactly, less, node_cost, smoothed, total_cost
-from orch.earnings.rates import Interval, from_pace, mean_income, price_doubt, smooth, to_rate
+from orch.earnings.rates import FEWEST_BLOCKS, Interval, from_pace, mean_income, pooled, smooth, to_rate
+from orch.earnings.wander import Wander, price_doubt, watch
 from orch.earnings.worth import learn_worth, scale_to_new_dial
 from orch.model.base import Value
 from orch.model.fleet import Worth
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from orch.earnings.accounts import Income
     from orch.model.books import Turned
     from orch.model.money import Amounts, PriceNow
-    from orch.model.readings import Outlook, Reading
+    from orch.model.readings import Outlook, Pace, Reading
     from orch.model.resources import ResourceName
 
 
@@ -41,7 +42,7 @@ class Regime(Value):
 class Appraisal(Value):
     """What is known of a node's money at one time.
 
-    `interval` is the smoothed rate in native `unit`s, before any price.
+    `interval` is the smoothed rate in native `unit`s, before any price; `price` how that unit's price moves.
     """
 
     appraised_at: datetime
@@ -51,6 +52,7 @@ class Appraisal(Value):
     interval: Interval | None = None
     unit: str = "USD"
     cost: CostPerHour | None = None
+    price: Wander | None = None
 
 
 def appraise(
@@ -73,19 +75,28 @@ def appraise(
     interval, evidence = _observed(reading, income, outlook, regime)
     unit = reading.pace.unit if reading.pace is not None else income.unit
     usd = _usd(unit, prices)
+    same_unit = before is not None and before.unit == unit
+    price = watch(before.price if before is not None and same_unit else None, prices.get(unit))
     if interval is None or usd is None:
-        return Appraisal(regime=regime, appraised_at=now)
+        return Appraisal(regime=regime, appraised_at=now, unit=unit, price=price)
     exact = reading.pace is not None and reading.pace.exact
-    if before is not None and before.regime == regime and before.unit == unit and not exact:
+    if before is not None and before.regime == regime and same_unit and not exact:
         interval = smooth(before.interval, interval, (now - before.appraised_at).total_seconds())
-    gross = to_rate(interval, usd, evidence, now, _price_doubt(unit, prices))
+    gross = to_rate(interval, usd, evidence, now, _price_doubt(unit, prices, price))
     cost, why = _cost(reading, prices, costs, before, now)
     fees = max(0.0, gross.mean) * reading.fee_share
     rate = less(gross, None if cost is None else total_cost((cost, exactly(fees))), why)
     native = reading.outlooks[0].unit if reading.outlooks else unit
     worth = learn_worth(reading.outlooks, rate, reading.allocation, _usd(native, prices), horizon_h)
     return Appraisal(
-        rate=rate, worth=worth, regime=regime, interval=interval, unit=unit, cost=cost, appraised_at=now
+        rate=rate,
+        worth=worth,
+        regime=regime,
+        interval=interval,
+        unit=unit,
+        cost=cost,
+        price=price,
+        appraised_at=now,
     )
 
 
@@ -124,9 +135,9 @@ def _usd(unit: str, prices: Mapping[str, PriceNow]) -> float | None:
     return None if known is None or known.price is None else float(known.price.usd)
 
 
-def _price_doubt(unit: str, prices: Mapping[str, PriceNow]) -> float:
+def _price_doubt(unit: str, prices: Mapping[str, PriceNow], seen: Wander | None) -> float:
     known = prices.get(unit)
-    return 0.0 if unit == "USD" or known is None else price_doubt(known.age_s or 0.0)
+    return 0.0 if unit == "USD" or known is None else price_doubt(seen, known.age_s or 0.0)
 
 
 def _regime(
@@ -175,7 +186,7 @@ def _observed(
     reading: Reading, income: Income, outlook: Outlook | None, regime: Regime | None
 ) -> tuple[Interval | None, Evidence]:
     if reading.pace is not None:
-        return from_pace(reading.pace), reading.pace.evidence
+        return _paced(reading.pace, reading, income, regime), reading.pace.evidence
     if reading.paced:
         return None, "estimated"
     if regime is None or regime.since is None:
@@ -201,6 +212,20 @@ def _observed(
         ),
         "estimated",
     )
+
+
+def _paced(pace: Pace, reading: Reading, income: Income, regime: Regime | None) -> Interval:
+    """A protocol's own formula; for work, pooled with the level of what the ledger says was earned.
+
+    The formula knows prices and what is really paid, the ledger how demand drifts. Both must be of the present
+    setting and price: a formula that had to guess (`estimated`), or that expects nothing, stands alone.
+    """
+    own = from_pace(pace)
+    if regime is None or pace.exact or pace.unit != income.unit or pace.evidence == "estimated" or not pace.mean:
+        return own
+    seen = mean_income(income, reading.window_s, regime.since)
+    enough = seen is not None and seen.window_s >= FEWEST_BLOCKS * reading.window_s
+    return pooled(own, seen) if seen is not None and enough else own
 
 
 def _evidence(reading: Reading) -> Evidence:

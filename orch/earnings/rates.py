@@ -18,7 +18,7 @@ long as it lies within the control limits of the hours after it (Shewhart's char
 that had to take in a step, for being too short otherwise, says so: its interval reaches to its newest half.
 
 Two more doubts are added in quadrature: hours are cut where a reading need not have been, so each edge of the
-window may be wrong by a reading's worth; and a price may have moved since it was seen, as a random walk does.
+window may be wrong by a reading's worth; and a price may have moved since it was seen (`wander`).
 """
 
 from __future__ import annotations
@@ -61,16 +61,9 @@ STUDENT_95 = (
 
 SMOOTHING_S = 3600.0
 
-NORMAL_95 = 1.645
-"""The normal distribution's 95 % quantile: half of a two-sided 90 % interval."""
-
 EDGE_S = 300.0
 """Between two answers that tell of income about so long passes; when within it was earned is not known."""
 
-PRICE_DAY = 0.08
-"""Standard deviation of a day's log move of a token's price: 7-9 % in years of hourly STORJ, GLM, DATA, GRASS."""
-
-DAY_S = 86_400.0
 CONTROL_LIMIT = 3.0
 LEVEL_SHARE = 0.02
 """Hours that differ by less than this share of their level are of one level, however even they are."""
@@ -141,19 +134,29 @@ def mean_income(
     )
 
 
+def pooled(one: Interval, other: Interval) -> Interval:
+    """Two estimates of one thing from much the same history: their middle, with half their difference as doubt.
+
+    Their errors are taken to go together, so half-widths are averaged, not shrunk.
+    """
+    mean, apart = (one.mean + other.mean) / 2, (one.mean - other.mean) / 2
+    below = math.hypot((one.mean - one.low + other.mean - other.low) / 2, apart)
+    above = math.hypot((one.high - one.mean + other.high - other.mean) / 2, apart)
+    return Interval(
+        low=max(0.0, mean - below) if min(one.low, other.low) >= 0 else mean - below,
+        mean=mean,
+        high=mean + above,
+        window_s=max(one.window_s, other.window_s),
+        known_until=max(one.known_until, other.known_until),
+    )
+
+
 def from_pace(pace: Pace) -> Interval:
     """A protocol's own formula as an interval."""
     return Interval(low=pace.low, mean=pace.mean, high=pace.high, window_s=pace.window_s, known_until=pace.as_of)
 
 
-def price_doubt(age_s: float) -> float:
-    """By what share of itself a price of that age may be off by now (90 %): it grows with the root of time."""
-    return NORMAL_95 * PRICE_DAY * math.sqrt(max(0.0, age_s) / DAY_S)
-
-
-def to_rate(
-    interval: Interval, usd: float, evidence: Evidence, now: datetime, doubt: float = 0.0
-) -> Rate:
+def to_rate(interval: Interval, usd: float, evidence: Evidence, now: datetime, doubt: float = 0.0) -> Rate:
     """An interval in native units at a price, before running costs.
 
     `doubt` is the share of itself by which the price may be off (90 %).

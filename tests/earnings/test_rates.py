@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orch.earnings.accounts import Income
-from orch.earnings.rates import Interval, add_rates, mean_income, price_doubt, smooth, to_rate
+from orch.earnings.rates import Interval, add_rates, mean_income, pooled, smooth, to_rate
 from orch.earnings.worth import learn_worth, mean_demand, scale_to_new_dial, use_of
 from orch.model.money import Rate
 from orch.model.readings import Outlook
@@ -143,14 +143,21 @@ def test_smoothing_moves_by_the_time_that_passed():
     assert smooth(native(1.0), native(2.0), 10 * 3600.0).mean == 2.0
 
 
-def test_the_doubt_of_a_price_grows_with_the_root_of_its_age():
-    assert price_doubt(0.0) == 0.0
-    assert price_doubt(4 * 3600.0) == pytest.approx(2 * price_doubt(3600.0))
+def test_the_doubt_of_a_price_is_part_of_the_interval():
     known = Interval(low=0.9, mean=1.0, high=1.1, window_s=DAY_S, known_until=T0)
     sure, unsure = (to_rate(known, 0.5, "accrued", T0, doubt) for doubt in (0.0, 0.1))
     assert (sure.low, sure.high) == pytest.approx((0.45, 0.55))
     assert unsure.high - unsure.mean == pytest.approx(0.5 * math.hypot(0.1, 0.1))
     assert unsure.mean == sure.mean
+
+
+def test_two_estimates_of_one_thing_are_pooled_and_their_difference_is_doubt():
+    one = Interval(low=0.8, mean=1.0, high=1.2, window_s=DAY_S, known_until=T0)
+    other = Interval(low=1.2, mean=1.4, high=1.6, window_s=2 * DAY_S, known_until=T0)
+    both = pooled(one, other)
+    assert both.mean == pytest.approx(1.2)
+    assert both.high - both.mean == pytest.approx(math.hypot(0.2, 0.2))
+    assert pooled(one, one) == one
 
 
 def test_sums_add_in_quadrature_and_keep_the_worst_evidence():
