@@ -88,6 +88,9 @@ def take(
         emulated=state.emulated or any(name.lower() == EMULATED_HEADER for name, _ in reply.headers),
     )
     if isinstance(reply, NoReply):
+        if any(each.probe for each in spec.endpoints(state.memory, now) if each.key == key):
+            memory = spec.failed(state.memory, key, reply, now)
+            return replace(state, memory=memory, schedule=good(state.schedule, key, now)), None
         return _trouble(spec, state, key, reply, now)
     try:
         memory = spec.absorb(state.memory, key, reply, now)

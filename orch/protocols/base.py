@@ -26,7 +26,8 @@ class Endpoint(Value):
 
     `key` is stable (`sno`, `satellite/12Eay..`); `period_s` in seconds of the clock; `once` endpoints are not
     asked again after a good answer (history, first contact). `rank` orders what is due at the same time
-    (lower first). `vital` endpoints decide whether the node counts as online.
+    (lower first). `vital` endpoints decide whether the node counts as online. A `probe` is asked to see whether it
+    is refused: that there is no usable answer is told to the protocol, and is no trouble.
     """
 
     key: str
@@ -37,6 +38,7 @@ class Endpoint(Value):
     once: bool = False
     vital: bool = False
     backoff_max_s: float = 600.0
+    probe: bool = False
 
 
 class Context(Value):

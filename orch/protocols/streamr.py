@@ -45,7 +45,7 @@ class Streamr:
     name = "streamr"
     options = StreamrOptions
     tokens = (UNIT,)
-    levers = ("emulated", "cgroup", "docker", "systemd")
+    levers = ("cgroup", "docker", "systemd", "tc", "command", "emulated")
 
     def begin(self, options: StreamrOptions, context: Context) -> StreamrMemory:
         """An empty memory."""
@@ -81,7 +81,8 @@ class Streamr:
         if key in KEPT_FAILURES and failure.reason != "absurd":
             return replace(memory, failures={**memory.failures, key: failure})
         if key.startswith("open/"):
-            return replace(memory, open_to_all={**memory.open_to_all, key.partition("/")[2]: False})
+            upgraded = failure.status == 101
+            return replace(memory, open_to_all={**memory.open_to_all, key.partition("/")[2]: upgraded})
         if key.startswith(("logs/", "history/")):
             if failure.reason == "too_large" or _refuses_range(failure):
                 return scanning.with_smaller_ranges(memory, key, refused=True)
@@ -139,7 +140,7 @@ def _with_state(memory: StreamrMemory, key: str, reply: Reply) -> StreamrMemory:
     kind, _, name = key.partition("/")
     match kind:
         case "open":
-            return replace(memory, open_to_all={**memory.open_to_all, name: reply.status in (101, 200)})
+            return replace(memory, open_to_all={**memory.open_to_all, name: name == "info"})
         case "setup":
             return replace(memory, setup=extras.read_setup(reply, key))
         case "graph":

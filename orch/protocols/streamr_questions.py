@@ -96,14 +96,19 @@ def _node(memory: StreamrMemory) -> list[Endpoint]:
         request = HttpRequest(url=url, secret_headers=bearer)
         found.append(Endpoint(key="info", request=request, period_s=INFO_S, lane="slow"))
         if key is not None:
-            found.append(Endpoint(key="open/info", request=HttpRequest(url=url), period_s=DAY_S, lane="slow"))
+            found.append(_probe("open/info", HttpRequest(url=url)))
     websocket = extras.websocket_question(options)
     if websocket is not None:
-        found.append(Endpoint(key="open/websocket", request=websocket, period_s=DAY_S, lane="slow"))
+        found.append(_probe("open/websocket", websocket))
     if options.config_path is not None:
         path = Path(memory.context.base_dir, Path(options.config_path).expanduser())
         found.append(Endpoint(key="setup", request=FileRead(path=str(path)), period_s=HOUR_S, lane="slow"))
     return found
+
+
+def _probe(key: str, request: HttpRequest) -> Endpoint:
+    """Asked once a day without a key, to see that it is refused."""
+    return Endpoint(key=key, request=request, period_s=DAY_S, lane="slow", probe=True)
 
 
 def _graph(memory: StreamrMemory) -> list[Endpoint]:
