@@ -16,7 +16,7 @@ from orch.errors import ShapeError
 from orch.model.readings import Reading
 from orch.protocols import golem_answers as answers
 from orch.protocols import golem_signs as signs
-from orch.protocols.golem_asks import endpoints_of, served
+from orch.protocols.golem_asks import AGAIN, endpoints_of, served
 from orch.protocols.golem_doubts import money_findings
 from orch.protocols.golem_health import facts_of, findings_of, health_of
 from orch.protocols.golem_memory import GolemMemory, GolemOptions
@@ -48,7 +48,7 @@ class Golem:
     name = "golem"
     options = GolemOptions
     tokens = ("GLM",)
-    levers = ("emulated", "golem_provider")
+    levers = ("golem_provider", "cgroup", "docker", "systemd", "tc", "command", "emulated")
 
     def begin(self, options: GolemOptions, context: Context) -> GolemMemory:
         """An empty memory."""
@@ -222,8 +222,9 @@ def _with_identity(memory: GolemMemory, identity: str, now: datetime) -> GolemMe
 def _with_pay_page(memory: GolemMemory, identity: str, key: str, reply: Reply, now: datetime) -> GolemMemory:
     pays, rows, newest = answers.read_pays(reply, key, identity, now)
     memory = with_pays(memory, pays, now)
-    pages = next_pages(memory.pay_pages, rows, newest)
-    memory = msgspec.structs.replace(memory, pay_pages=pages, pays_read_at=now)
+    if not key.endswith(AGAIN):
+        pages = next_pages(memory.pay_pages, rows, newest, now)
+        memory = msgspec.structs.replace(memory, pay_pages=pages, pays_read_at=now)
     return settle(memory, (pay.agreement_id for pay in pays), now)
 
 
@@ -240,14 +241,18 @@ def _with_pay(memory: GolemMemory, key: str, agreement: str, reply: Reply, now: 
 
 def _with_payment_page(memory: GolemMemory, key: str, reply: Reply, now: datetime) -> GolemMemory:
     memory, rows, newest = with_payments(memory, reply, key, now)
-    pages = next_pages(memory.payment_pages, rows, newest)
-    return checked(msgspec.structs.replace(memory, payment_pages=pages), now)
+    if not key.endswith(AGAIN):
+        pages = next_pages(memory.payment_pages, rows, newest, now)
+        memory = msgspec.structs.replace(memory, payment_pages=pages)
+    return checked(memory, now)
 
 
 def _with_invoice_page(memory: GolemMemory, identity: str, key: str, reply: Reply, now: datetime) -> GolemMemory:
     first = not memory.invoice_pages.complete
     invoices, rows, newest = answers.read_invoices(reply, key, identity, now)
-    pages = next_pages(memory.invoice_pages, rows, newest)
-    memory = msgspec.structs.replace(with_invoices(memory, invoices), invoice_pages=pages)
+    memory = with_invoices(memory, invoices)
+    if not key.endswith(AGAIN):
+        pages = next_pages(memory.invoice_pages, rows, newest, now)
+        memory = msgspec.structs.replace(memory, invoice_pages=pages)
     touched = memory.pays if first else {invoice.agreement_id for invoice in invoices}
     return settle(memory, tuple(touched), now)

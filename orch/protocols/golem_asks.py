@@ -7,6 +7,7 @@ which answers at once; yagna's long polls and its CLI are not used.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -39,6 +40,11 @@ ANCIENT_AFTER_DAYS = 60
 SIGNED = 60
 """Of so many agreements that ended last it is asked what they were signed for."""
 
+AGAIN = "/again"
+AGAIN_S = 6 * 3600.0
+AGAIN_BACK = timedelta(hours=48)
+"""Every list is read again from so far back now and then: a clock that stepped back wrote rows behind ours."""
+
 CHECK_DEADLINE_S = 25.0
 """The daemon's own check of itself can take a quarter of a minute."""
 
@@ -64,7 +70,7 @@ def endpoints_of(memory: GolemMemory, now: datetime) -> tuple[Endpoint, ...]:
         *always,
         *_pay_endpoints(memory, now),
         *_invoice_endpoints(memory, now),
-        *_payment_endpoints(memory),
+        *_payment_endpoints(memory, now),
         *_terms_endpoints(memory),
         *_rejection_endpoints(memory),
         *_sign_endpoints(memory),
@@ -105,6 +111,7 @@ def _file(memory: GolemMemory, key: str) -> Endpoint:
 
 def _list(
     memory: GolemMemory,
+    now: datetime,
     key: str,
     after: datetime | None,
     period_s: float,
@@ -113,19 +120,23 @@ def _list(
     more: bool,
     query: str = f"maxItems={PAGE}",
 ) -> list[Endpoint]:
-    """The endpoint of a list, and while its last page was full the next page, which is due at once."""
+    """The endpoint of a list, while its last page was full the next page (due at once), and all of late again."""
     start = "" if after is None else f"&afterTimestamp={after:%Y-%m-%dT%H:%M:%S.%f}Z"
     path = f"{_PAYMENT}/{key}?{query}{start}"
     found = [_get(memory, key, path, period_s=period_s, lane=lane)]
     if more:
         found.append(_get(memory, f"{key}/after{start.rpartition('=')[2]}", path, lane=lane, once=True))
+    elif after is not None:
+        back = f"{now - AGAIN_BACK:%Y-%m-%dT%H:%M:%S}Z"
+        path = f"{_PAYMENT}/{key}?{query}&afterTimestamp={back}"
+        found.append(_get(memory, key + AGAIN, path, period_s=AGAIN_S, lane="slow"))
     return found
 
 
 def _pay_endpoints(memory: GolemMemory, now: datetime) -> list[Endpoint]:
     """The list, and the open agreements that it does not bring again."""
     after = memory.digest.pays_after
-    found = _list(memory, "payAgreements", after, PERIOD_S, "fast", more=memory.pay_pages.more)
+    found = _list(memory, now, "payAgreements", after, PERIOD_S, "fast", more=memory.pay_pages.more)
     for pay in map(memory.pays.__getitem__, memory.digest.open_pays):
         if pay.created_at is None or after is None or pay.created_at <= after:
             running = pay.agreement_id in (memory.running or ())
@@ -138,7 +149,7 @@ def _pay_endpoints(memory: GolemMemory, now: datetime) -> list[Endpoint]:
 def _invoice_endpoints(memory: GolemMemory, now: datetime) -> list[Endpoint]:
     """The list, and the open invoices that it does not bring again."""
     after = memory.digest.invoices_after
-    found = _list(memory, "invoices", after, INVOICES_S, "slow", more=memory.invoice_pages.more)
+    found = _list(memory, now, "invoices", after, INVOICES_S, "slow", more=memory.invoice_pages.more)
     for invoice in map(memory.invoices.__getitem__, memory.digest.open_invoices):
         if after is None or invoice.issued_at <= after:
             path = f"{_PAYMENT}/invoices/{quote(invoice.invoice_id, safe='')}"
@@ -147,11 +158,11 @@ def _invoice_endpoints(memory: GolemMemory, now: datetime) -> list[Endpoint]:
     return found
 
 
-def _payment_endpoints(memory: GolemMemory) -> list[Endpoint]:
+def _payment_endpoints(memory: GolemMemory, now: datetime) -> list[Endpoint]:
     pages = memory.payment_pages
     after = asked_after(pages, (), ())
     return _list(
-        memory, "payments", after, INVOICES_S, "slow", more=pages.more, query=f"timeout=0&maxEvents={PAGE}"
+        memory, now, "payments", after, INVOICES_S, "slow", more=pages.more, query=f"timeout=0&maxEvents={PAGE}"
     )
 
 

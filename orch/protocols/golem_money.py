@@ -167,14 +167,17 @@ def newest_pay(memory: GolemMemory) -> Pay | None:
     return memory.pays[max(dated)[1]] if dated else None
 
 
-def next_pages(pages: Pages, rows: int, newest: datetime | None) -> Pages:
+def next_pages(pages: Pages, rows: int, newest: datetime | None, now: datetime) -> Pages:
     """How far a list has been read after a page with this many rows and this newest time.
 
     Pages overlap by a second, for rows with equal times are left out by a strict comparison. When a full
-    page lies within that overlap the next one starts strictly after it.
+    page lies within that overlap the next one starts strictly after it. A row from the future (the node's clock
+    was wrong, or ours is) does not hide those that are written before that time comes.
     """
-    reached = max(filter(None, (pages.newest, newest)), default=None)
     full = rows >= PAGE
+    if newest is not None and not full:
+        newest = min(newest, now)
+    reached = max(filter(None, (pages.newest, newest)), default=None)
     return Pages(
         newest=reached,
         complete=pages.complete or not full,
