@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 VITAL = "sno"
 SILENT_AFTER = timedelta(minutes=15)
+STARTING_FOR = timedelta(minutes=15)
 UNPINGED_AFTER = timedelta(minutes=120)
 UNPINGED_AFTER_START = timedelta(minutes=30)
 REPORT_OLD_AFTER = timedelta(hours=48 + 24)
@@ -75,9 +76,14 @@ def _in_trouble(trouble: Trouble, *, first_contact: bool) -> tuple[Health, str]:
     sentence = trouble.failure.sentence
     if trouble.failure.reason not in _DOWN:
         return "degraded", f"answers, but not as a storage node should: {sentence}"
-    if first_contact or trouble.count >= 2:
+    if not first_contact and trouble.count < 2:
+        return "degraded", f"missed one poll: {sentence}"
+    if first_contact:
         return "offline", sentence
-    return "degraded", f"missed one poll: {sentence}"
+    for_so_long = trouble.failure.failed_at - trouble.since
+    if for_so_long < STARTING_FOR:
+        return "offline", f"{sentence} (a node that has just started opens its port late)"
+    return "offline", f"{sentence} since {_span(for_so_long)}"
 
 
 def _unheard(node: Node) -> str | None:
