@@ -44,7 +44,10 @@ class Account:
 
     def level(self, evidence: Evidence) -> Level:
         """What is booked at one evidence."""
-        return self.levels.setdefault(evidence, Level())
+        level = self.levels.get(evidence)
+        if level is None:
+            level = self.levels[evidence] = Level()
+        return level
 
 
 @dataclass(slots=True)
@@ -101,10 +104,10 @@ class Accounts:
 def hours_of(start: datetime, end: datetime) -> Iterator[tuple[int, float]]:
     """Hours since the epoch that a period touches, each with its share of the period."""
     a, b = start.timestamp(), end.timestamp()
-    if b <= a:
-        yield int(b) // HOUR_S, 1.0
-        return
     hour, length = int(a) // HOUR_S, b - a
+    if length <= 0 or b <= (hour + 1) * HOUR_S:
+        yield int(b) // HOUR_S if length <= 0 else hour, 1.0
+        return
     while hour * HOUR_S < b:
         overlap = min(b, (hour + 1) * HOUR_S) - max(a, hour * HOUR_S)
         if overlap > 0:

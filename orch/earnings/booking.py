@@ -93,9 +93,14 @@ class Booking:
 
     def _book_difference(self, wanted: dict[Evidence, int]) -> None:
         account = self._account
-        grown = {e: wanted[e] - account.level(e).amount for e in EVIDENCE}
+        levels = account.levels
+        grown = {e: wanted[e] - (levels[e].amount if e in levels else 0) for e in EVIDENCE}
         risen = {e: by for e, by in grown.items() if by > 0}
         fallen = {e: -by for e, by in grown.items() if by < 0}
+        if not fallen:
+            if risen:
+                self._book_growth(risen)
+            return
         for worse in [e for e in reversed(EVIDENCE) if e in fallen]:
             for better in [e for e in EVIDENCE if e in risen]:
                 moved = min(fallen[worse], risen[better])

@@ -10,7 +10,7 @@ CONTEXT = Context(prec=80, rounding=ROUND_HALF_EVEN)
 
 def to_fixed(amount: Decimal) -> int:
     """A decimal in whole 1e-18 units; a 19th digit is rounded half-even."""
-    return int(amount.scaleb(18, CONTEXT).to_integral_value(context=CONTEXT))
+    return int(amount.scaleb(18, CONTEXT).to_integral_value(context=CONTEXT)) if amount else 0
 
 
 def to_decimal(fixed: int) -> Decimal:
