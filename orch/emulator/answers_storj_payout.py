@@ -44,7 +44,9 @@ def estimated_payout(world: World, identity: str | None) -> Response:
     minute = world.state.minute
     now, before = month_name(minute), previous_month(minute)
     current = [_usage(world, k, now) for k in chosen]
-    previous = [_usage(world, k, before) for k in chosen]
+    # Of the month that it calls previous the node counts all the time, even when that month is still running.
+    left = month_start(before, 1) - minute if before == now else 0
+    previous = [_usage(world, k, before, left) for k in chosen]
     passed = max(1, minute - month_start(now))
     length = month_start(now, 1) - month_start(now)
     expected = sum(each.payout * length // passed // 100 for _, each in current)
@@ -56,10 +58,11 @@ def estimated_payout(world: World, identity: str | None) -> Response:
     return json_response(body)
 
 
-def _usage(world: World, index: int, name: str) -> tuple[Usage, Estimate]:
+def _usage(world: World, index: int, name: str, to_come: int = 0) -> tuple[Usage, Estimate]:
     satellite = world.state.storj.satellites[index]
     month = next((each for each in satellite.months if each.name == name), None)
     usage = running(world.storj, index, satellite) if month is None else usage_of(month)
+    usage = usage._replace(byte_minutes=usage.byte_minutes + satellite.stored * to_come)
     return usage, estimate(world.storj, index, name, usage)
 
 

@@ -137,14 +137,18 @@ def paystubs(economy: StorjEconomy, index: int, satellite: Satellite, minute: in
 def truth(economy: StorjEconomy, index: int, satellite: Satellite, minute: int) -> dict[str, Amounts]:
     """Gross USD by month `YYYY-MM`: estimated, then (with the paystub) accrued, then settled when sent.
 
-    What stays held back is accrued until the network returns it.
+    What stays held back is accrued until the network returns it, the oldest first.
     """
     amounts: dict[str, Amounts] = {}
     for month in satellite.months:
         cents = estimate(economy, index, month.name, usage_of(month)).gross
         amounts[month.name] = Amounts(estimated=Decimal(cents).scaleb(-4))
-    for month, stub in paystubs(economy, index, satellite, minute):
-        sent = max(0, stub.distributed - stub.disposed)
+    stubs = paystubs(economy, index, satellite, minute)
+    returned = sum(stub.disposed for _, stub in stubs if stub.distributed >= stub.paid)
+    for month, stub in stubs:
+        back = min(stub.held, returned)
+        returned -= back
+        sent = max(0, stub.distributed - stub.disposed) + back
         amounts[month.name] = Amounts(
             settled=Decimal(sent).scaleb(-6), accrued=Decimal(stub.earned - sent).scaleb(-6)
         )

@@ -274,7 +274,7 @@ def _facts(memory: Memory, node: Node, flows: tuple[Flow, ...], now: datetime) -
 
 def _money_facts(memory: Memory, flows: tuple[Flow, ...], now: datetime) -> tuple[tuple[str, str], ...]:
     """What of the rate can be spent now, what is held back by age, what is held in all, how far months are."""
-    facts = []
+    facts: list[tuple[str, str]] = []
     rates = held_rates(memory)
     if rates and max(rates.values()) > 0:
         facts.append(("held_back_pct", f"up to {max(rates.values()):.0f}"))
@@ -290,8 +290,8 @@ def _money_facts(memory: Memory, flows: tuple[Flow, ...], now: datetime) -> tupl
         facts.append(("held_outstanding_usd", f"{sum(each.outstanding for each in memory.held):.6f}"))
     hosts = {each.id: each.host for each in memory.node.satellites} if memory.node else {}
     for month in (months_back(now, 0), months_back(now, 1)):
-        known = {each.satellite for each in memory.estimates if each.month == month}
-        known |= {each.satellite for each in memory.paystubs if each.month == month}
+        estimated = {each.satellite for each in memory.estimates if each.month == month}
+        known = estimated | {each.satellite for each in memory.paystubs if each.month == month}
         states = [
             f"{hosts.get(each, each[:12])} {month_state(memory, each, month, now)}" for each in sorted(known)
         ]

@@ -150,7 +150,10 @@ def test_held_falls_by_age_and_half_of_it_returns_in_the_sixteenth_month(world, 
 def test_previous_month_repeats_this_one_on_a_31st(world, client):
     world.advance(datetime(2026, 12, 31, 12, tzinfo=UTC))
     body = client.json("storj", "/api/sno/estimated-payout")
-    assert body["previousMonth"] == body["currentMonth"]
+    before, now = body["previousMonth"], body["currentMonth"]
+    assert [before[key] for key in PARTS[:2]] == [now[key] for key in PARTS[:2]]
+    assert before["diskSpace"] == pytest.approx(now["diskSpace"] * 31 / 30.5, rel=0.05)  # to the month's end
+    assert before["diskSpace"] > now["diskSpace"]
 
 
 def test_unknown_paths_and_ids_answer_as_the_node_does(client):
