@@ -68,8 +68,10 @@ def _look(where: Where) -> Checkup:
     lines = [*_configuration(config), *premises(config.data_dir, found.kind, config.web)]
     lines += [*habits(config), *found.lines]
     recorded = _recorded_plan(config.data_dir)
-    by = BY_LOOK if recorded is None else BY_PLAN
-    opportunities = _by_this_look(setting, found) if recorded is None else recorded.opportunities
+    planned = recorded.opportunities if recorded is not None else ()
+    # An engine plans nothing for what it has no lever for; a person may want to know all the same.
+    opportunities = planned or _by_this_look(setting, found)
+    by = BY_PLAN if planned else BY_LOOK
     return checkup(config.source, str(config.data_dir), lines, _openings(opportunities), by)
 
 

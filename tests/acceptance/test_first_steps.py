@@ -102,6 +102,9 @@ def test_beside_the_emulator_on_default_ports(orch, emulator, tmp_path):
     assert (board["engine"]["kind"], board["engine"]["mode"]) == ("emulated", "suggest")
     assert {node["health"] for node in board["nodes"]} == {"online"}
     assert all(node["observer"]["requests"] > 0 for node in board["nodes"])
+    after = json.loads(orch("check", "--json", **secrets).stdout)
+    assert after["set_badly"]
+    assert after["set_badly_by"].startswith("this one look")
     assert "orch asks: disk " in " ".join(orch("status").stdout.split())
 
 
