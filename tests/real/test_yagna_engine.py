@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import time
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,7 @@ from decimal import Decimal
 
 import msgspec
 import pytest
+import yagna_seed
 from yagna_seed import LOST, Deal
 
 import orch.boot.engine
@@ -31,6 +33,8 @@ SELECT stream, evidence, sum(amount), sum(usd), count(*) FILTER (WHERE usd IS NU
 FROM ledger WHERE unit = 'GLM' AND kind IN ('earned', 'correction') GROUP BY ALL
 """
 
+PAID = "SELECT reference, sum(amount) FROM ledger WHERE unit = 'GLM' AND kind = 'paid' GROUP BY ALL"
+
 
 def ago(hours):
     return NOW - timedelta(hours=hours)
@@ -52,11 +56,10 @@ LATER = (
 
 def stated(yagna):
     """By agreement what the daemon itself says is settled, accrued and estimated, in GLM."""
-    lost = {
-        invoice["agreementId"]
-        for invoice in yagna.get("/payment-api/v1/invoices?maxItems=1000").json()
-        if invoice["status"] in LOST
-    }
+    statuses = defaultdict(set)
+    for invoice in yagna.get("/payment-api/v1/invoices?maxItems=1000").json():
+        statuses[invoice["agreementId"]].add(invoice["status"])
+    lost = {agreement for agreement, found in statuses.items() if found <= set(LOST)}
     found = {}
     for row in yagna.get("/payment-api/v1/payAgreements?maxItems=1000").json():
         if row["role"] != "P" or not row["paymentPlatform"].endswith("-glm"):
@@ -92,6 +95,11 @@ class House:
                 amounts[stream, evidence] = amount
                 usd[evidence] += worth
         return amounts, usd
+
+    def payouts(self):
+        """By transaction what the ledger says was paid out, in GLM."""
+        with self._shelves[-1].reader() as connection:
+            return dict(connection.execute(PAID).fetchall())
 
     def await_totals(self, expected):
         until = time.monotonic() + PATIENCE_S
@@ -131,7 +139,8 @@ def house(genuine_yagna, tmp_path, monkeypatch):
         },
     }
     engine = real_engine(from_tables(tables, {"KEY": genuine_yagna.app_key}, tmp_path), web=False)
-    genuine_yagna.seed(BEFORE)
+    if not genuine_yagna.seeded:
+        genuine_yagna.seed(BEFORE)
     engine.start()
     yield House(engine, shelves)
     engine.stop()
@@ -156,6 +165,61 @@ def test_the_ledger_equals_the_daemon_at_first_and_whatever_comes_later(house, g
     assert node.last_seen_at is not None
     house.engine.stop()
     assert house.engine.late == ()
+
+
+WALKING = (
+    Deal("walk settled", "0.700000000000000007", "0.3", "0", ago(1), "ISSUED", ago(0.5)),
+    Deal("walk rejected", "0.6", "0.4", "0.000000000000000002", ago(1), "RECEIVED", ago(0.5)),
+    Deal("walk failed", "0.5", "0.2", "0", ago(1), "ISSUED", ago(0.5)),
+    Deal("walk cancelled", "0.400000000000000001", "0.2", "0", ago(1), "ISSUED", ago(0.5)),
+)
+
+
+def test_totals_are_the_daemons_through_every_state_and_a_restart(house, genuine_yagna):
+    """Each step is one that a daemon makes; in the middle it goes away, and more happens meanwhile."""
+    yagna, database = genuine_yagna, genuine_yagna.data_dir / "payment.db"
+    yagna.seed(WALKING)
+    house.await_totals(stated(yagna))
+    settled, rejected, failed, cancelled = WALKING
+
+    settled = yagna.change(settled, status="RECEIVED")
+    rejected = yagna.change(rejected, status="REJECTED")
+    why = {"rejectionReason": "BAD_SERVICE", "totalAmountAccepted": "0", "message": "nothing came of it"}
+    yagna_seed.tell(database, yagna.identity, rejected, "REJECTED", NOW, why)
+    house.await_totals(stated(yagna))
+
+    settled = yagna.change(settled, status="ACCEPTED", accepted=settled.due, paid="0.1")
+    yagna_seed.pay(database, yagna.identity, settled, "0.1", 1, ago(-1))
+    yagna.change(cancelled, status="CANCELLED")
+    house.await_totals(stated(yagna))
+
+    yagna.stop()
+    settled = yagna.change(settled, paid="0.500000000000000003")
+    yagna_seed.pay(database, yagna.identity, settled, "0.400000000000000003", 2, ago(-1.5))
+    yagna.change(failed, status="FAILED")
+    yagna_seed.invoice_again(database, yagna.identity, cancelled, NOW)
+    yagna.start()
+    house.await_totals(stated(yagna))
+
+    yagna.change(settled, status="SETTLED", paid=settled.due)
+    yagna_seed.pay(database, yagna.identity, settled, "0.200000000000000004", 3, ago(-2))
+    house.await_totals(stated(yagna))
+    await_payouts(house, yagna)
+    house.engine.stop()
+    assert house.engine.late == ()
+
+
+def await_payouts(house, yagna):
+    """What was paid out is what the daemon saw on chain, by transaction, and is no income."""
+    stated = {
+        f"0x{base64.b64decode(row['details']).hex()}": Decimal(row["amount"])
+        for row in yagna.get("/payment-api/v1/payments?timeout=0&maxEvents=1000").json()
+        if row["payeeId"] == yagna.identity and row["paymentPlatform"].endswith("-glm")
+    }
+    until = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until and house.payouts() != stated:
+        time.sleep(0.1)
+    assert house.payouts() == stated
 
 
 def check_usd(house, usd):
