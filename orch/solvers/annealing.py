@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     State: TypeAlias = tuple[int, ...]
 
 STEPS_PER_NODE = 400
-HOTTEST, COLDEST = 0.02, 1e-5
-"""Temperatures, as shares of what the first state is worth."""
+STEPS_PER_S = 10_000
+"""What a slow machine does: a schedule has to be over within its budget, and the same on every machine."""
+HOTTEST, COLDEST = (0.001, 0.02, 0.001, 0.005), 1e-5
+"""Temperatures, as shares of the best state's worth: cool first, for what is near; then hot, for the rest."""
 NEIGHBOURS = 16
 """States that a plug-in is asked for at once."""
 
@@ -46,37 +48,46 @@ def _anneal(landscape: Landscape, seed: int) -> None:  # noqa: ARG001 - an engin
         copy_strategy = "slice"
         updates = 0
 
-        def __init__(self) -> None:
+        def __init__(self, hottest: float, share: float) -> None:
             # The library's own constructor would take over the interrupt signal.
             self.state: State = landscape.start()
             size = max(abs(landscape.worth(self.state)), 1e-9 * landscape.scale)
-            self.Tmax, self.Tmin = HOTTEST * size, COLDEST * size
-            self.steps = STEPS_PER_NODE * len(choices)
-            self.here = -landscape.worth(self.state)
-            self.seen = self.state
+            self.Tmax, self.Tmin = hottest * size, COLDEST * size
+            steps = min(STEPS_PER_NODE * len(choices), STEPS_PER_S * landscape.seconds)
+            self.steps = max(int(share * steps), 1)
+            self.here = self.before = (self.state, landscape.sums(self.state), -landscape.worth(self.state))
 
         def energy(self) -> float:
-            return -landscape.worth(self.state)
+            return self.here[2]
 
         def move(self) -> float:
             """Another option for one node; returns by how much the energy changes."""
-            if self.state != self.seen:
-                # The last move was taken back.
-                self.here, self.seen = -landscape.worth(self.state), self.state
-            if landscape.problem.objective is not None:
-                landscape.worths([_neighbour(self.state, choices) for _ in range(NEIGHBOURS)])
-            before = self.here
-            self.state = self.seen = _neighbour(self.state, choices)
-            self.here = -landscape.worth(self.state)
+            if self.state is not self.here[0]:
+                self.here = self.before  # the last move was taken back
+            self.before = (state, sums, energy) = self.here
+            node, other = _drawn(state, choices)
+            self.state = (*state[:node], other, *state[node + 1 :])
+            new = landscape.moved(sums, state, self.state, node)
+            landscape.tried += 1
+            if landscape.problem.objective is None:
+                after = -landscape.judge(self.state, new)
+            else:
+                others = [_drawn(state, choices) for _ in range(NEIGHBOURS)]
+                around = [(*state[:at], option, *state[at + 1 :]) for at, option in others]
+                after = -landscape.worths([self.state, *around])[0]
+            self.here = (self.state, new, after)
             self.user_exit = landscape.proven or landscape.ended()
-            return self.here - before
+            return after - energy
 
-    States().anneal()
+    for hottest in HOTTEST:
+        if not (landscape.proven or landscape.ended()):
+            States(hottest, 1.0 / len(HOTTEST)).anneal()
 
 
-def _neighbour(state: State, choices: list[tuple[int, list[int]]]) -> State:
+def _drawn(state: State, choices: list[tuple[int, list[int]]]) -> tuple[int, int]:
+    """A node, and another option for it."""
     node, own = random.choice(choices)
     other = random.choice(own)
     while other == state[node]:
         other = random.choice(own)
-    return (*state[:node], other, *state[node + 1 :])
+    return node, other

@@ -23,7 +23,8 @@ def solve_chain(
     """Ask the wanted solver and, where it fails, the next one.
 
     A solver falls through when it is not there, raises, runs out of time without a split, calls the problem
-    infeasible, or gives an answer that the independent check refutes. The last word is always that of `keep`,
+    infeasible, or gives an answer that the independent check refutes. Where a plug-in's objective counts, only the
+    wanted solver and `keep` are asked. The last word is always that of `keep`,
     which answers with the present split whatever its status.
 
     Returns:
@@ -40,8 +41,12 @@ def solve_chain(
         if answer is not None:
             return _explained(answer, passed_over), tuple(asked)
         passed_over.append(why)
+        if problem.objective is not None:
+            # No other solver knows better what a plug-in that does not work would have said.
+            break
     asked.append("keep")
-    return _explained(keep.solve(problem, budget, seed), passed_over), tuple(asked)
+    known = replace(problem, objective=None)
+    return _explained(keep.solve(known, budget, seed), passed_over), tuple(asked)
 
 
 def _try(

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from orch.solvers.answers import EXACT, found, money_scale, nothing
 from orch.solvers.infeasible import why_infeasible
-from orch.solvers.inner import split_of_choice
+from orch.solvers.inner import ROOM, split_of_choice
 from orch.solvers.menu import Menu, NoMenuError
 from orch.solvers.objectives import extra_usd_per_hour
 from orch.solvers.prices import Market
@@ -30,37 +30,58 @@ if TYPE_CHECKING:
 
     from orch.model.problems import Answer, Budget, Problem
     from orch.model.resources import Resources
-    from orch.solvers.prices import Quote
 
     State: TypeAlias = tuple[int, ...]
 
 RESERVE = 0.1
 """The share of a budget that is kept for what comes after the search."""
 SETTLING = 12
+SETS_OF_PRICES = 3
+OVERRUN = 1.0
+"""What overrunning a limit by all of it costs a state, as a share of what the best state is worth."""
 IMPOSSIBLE = 1e3
-"""An overrun limit costs this many times all the money of a problem, in proportion to the overrun."""
+"""The same for a plug-in's states, which no prices bound, as a multiple of all the money of a problem."""
 
 
-class Bounds(NamedTuple):
-    """Plain lists, for one state at a time: worth by set of prices and option, what options take, the limits."""
+class Sums(NamedTuple):
+    """What bounds a state: its worth by set of prices, and what it takes of every row; added up node by node."""
 
-    worth: list[list[float]]
-    fixed: list[float]
-    parts: list[list[float]]
-    uses: list[list[float]]
-    limit: list[float]
-    runs: list[bool]
+    worth: list[float]
+    used: list[float]
+
+
+class Pairing(NamedTuple):
+    """A pair of nodes, what they earn together, and the parts of it that each set of prices gives to either."""
+
+    one: int
+    other: int
+    usd: float
+    parts: list[float]
+    theirs: list[float]
 
 
 class Landscape:
     """The worth of states in USD over the horizon. Deterministic in the order of questions."""
 
-    def __init__(self, problem: Problem, menu: Menu, ended: Callable[[], bool]) -> None:
-        self.problem, self.menu, self.ended = problem, menu, ended
+    def __init__(self, problem: Problem, menu: Menu, seconds: float, ended: Callable[[], bool]) -> None:
+        self.problem, self.menu, self.seconds, self.ended = problem, menu, seconds, ended
         self.market = Market(menu, ended)
         # The plug-in's part is not known to the prices; they still make a good start.
         self.quotes = self.market.settle(SETTLING + len(menu.of_node))
-        self.bounds = _bounds(menu, self.quotes[:3])
+        few = self.quotes[:SETS_OF_PRICES]
+        tops = [float(np.maximum.reduceat(quote.worth, menu.first).sum()) for quote in few]
+        self._fixed = [quote.bound - top for quote, top in zip(few, tops, strict=True)]
+        self._worth = np.array([quote.worth for quote in few]).T
+        self._columns = [Sums(*each) for each in zip(self._worth.tolist(), menu.uses.tolist(), strict=True)]
+        self._room = [limit * (1.0 + ROOM) + ROOM for limit in menu.limit.tolist()]
+        self._runs = menu.runs.tolist()
+        self._pairs_of: list[list[Pairing]] = [[] for _ in menu.of_node]
+        for number, (one, other, usd) in enumerate(menu.pairs):
+            parts = [float(quote.parts[number]) for quote in few]
+            theirs = [1.0 - part if usd > 0.0 else part for part in parts]
+            pairing = Pairing(one, other, usd, parts, theirs)
+            self._pairs_of[one].append(pairing)
+            self._pairs_of[other].append(pairing)
         self.scale = money_scale(problem)
         self.known: dict[State, float] = {}
         self.best: tuple[float, State] | None = None
@@ -95,16 +116,63 @@ class Landscape:
         if self.problem.objective is not None:
             self._ask(dict.fromkeys(state for state in states if state not in self.known))
             return [self.known[state] for state in states]
-        return [self._bounded(state) for state in states]
+        if len(states) == 1:
+            return [self.judge(states[0], self.sums(states[0]))]
+        every = [self.sums(state) for state in states]
+        worths = [0.0] * len(states)
+        # The most promising first: what they are really worth saves solving others.
+        for index in sorted(range(len(states)), key=lambda each: -self._bound(every[each])):
+            worths[index] = self.judge(states[index], every[index])
+        return worths
 
-    def _bounded(self, state: State) -> float:
+    def sums(self, state: State) -> Sums:
+        """The sums of one state."""
+        columns = [self._columns[place] for place in state]
+        worth = [sum(each) for each in zip(*(column.worth for column in columns), strict=True)]
+        used = [sum(each) for each in zip(*(column.used for column in columns), strict=True)]
+        found = Sums([top + fixed for top, fixed in zip(worth, self._fixed, strict=True)], used)
+        for node, own in enumerate(self._pairs_of):
+            for pairing in own:
+                if pairing.one == node:
+                    self._add(found, pairing, state, 1.0)
+        return found
+
+    def moved(self, sums: Sums, before: State, after: State, node: int) -> Sums:
+        """The sums of a state that differs from another in one node."""
+        old, new = self._columns[before[node]], self._columns[after[node]]
+        found = Sums(
+            [a - b + c for a, b, c in zip(sums.worth, old.worth, new.worth, strict=True)],
+            [a - b + c for a, b, c in zip(sums.used, old.used, new.used, strict=True)],
+        )
+        if self._runs[before[node]] != self._runs[after[node]]:
+            for pairing in self._pairs_of[node]:
+                self._add(found, pairing, before, -1.0)
+                self._add(found, pairing, after, 1.0)
+        return found
+
+    def _add(self, sums: Sums, pairing: Pairing, state: State, sign: float) -> None:
+        """What a pair really adds, less what the prices' bounds say of it."""
+        one, other, usd = self._runs[state[pairing.one]], self._runs[state[pairing.other]], pairing.usd
+        back = 0.0 if usd > 0.0 else 1.0
+        for index, (part, its) in enumerate(zip(pairing.parts, pairing.theirs, strict=True)):
+            said = part * one + its * other - back * part
+            sums.worth[index] += sign * usd * ((one and other) - said)
+
+    @staticmethod
+    def _bound(sums: Sums) -> float:
+        return float(min(sums.worth))
+
+    def judge(self, state: State, sums: Sums) -> float:
+        """The worth of a state whose sums are known; not with a plug-in's objective."""
         known = self.known.get(state)
         if known is not None:
             return known
-        over = self._overrun(state)
+        over = sum([max(used - room, 0.0) for used, room in zip(sums.used, self._room, strict=True)])
+        bound = min(sums.worth)
         if over > 0.0:
-            return -self.scale * (1.0 + IMPOSSIBLE * over)
-        bound = self._bound(state)
+            # What is overrun has its price in the bound already; a wall would keep the search on one side of it.
+            known_best = bound if self.best is None else self.best[0]
+            return min(bound, known_best) - OVERRUN * abs(known_best) * over
         if self.best is not None and bound <= self.best[0]:
             return bound
         chosen = self.market.value(state, self.quotes[0].prices)
@@ -116,33 +184,14 @@ class Landscape:
         if self.best is None or worth > self.best[0]:
             self.best = (worth, state)
 
-    def _overrun(self, state: State) -> float:
-        bounds, over = self.bounds, 0.0
-        for row, limit in enumerate(bounds.limit):
-            used = sum([bounds.uses[place][row] for place in state])
-            over += max(used - limit * (1.0 + 1e-9) - 1e-9, 0.0)
-        return over
-
-    def _bound(self, state: State) -> float:
-        bounds, lowest = self.bounds, math.inf
-        for worth, fixed, parts in zip(bounds.worth, bounds.fixed, bounds.parts, strict=True):
-            total = fixed + sum([worth[place] for place in state])
-            for (one, other, usd), part in zip(self.menu.pairs, parts, strict=True):
-                mine, its = bounds.runs[state[one]], bounds.runs[state[other]]
-                if usd > 0.0:
-                    total += usd * ((mine and its) - part * mine - (1.0 - part) * its)
-                else:
-                    total += usd * ((mine and its) - part * (mine + its - 1.0))
-            lowest = min(lowest, total)
-        return lowest
-
     def _ask(self, states: Sequence[State] | dict[State, None]) -> None:
         """Solve states and let the plug-in judge all their splits at once."""
         solved: list[State] = []
         splits: list[dict[str, Resources]] = []
         worths: list[float] = []
         for state in states:
-            over = self._overrun(state)
+            used = self.sums(state).used
+            over = sum([max(each - room, 0.0) for each, room in zip(used, self._room, strict=True)])
             chosen = None if over > 0.0 else self.market.value(state, self.quotes[0].prices)
             if chosen is None:
                 self.known[state] = -self.scale * (1.0 + IMPOSSIBLE * over)
@@ -155,21 +204,6 @@ class Landscape:
             self.known[state] = max(worth + self.problem.horizon_h * more, -self.scale)
             if math.isfinite(more):
                 self._remember(self.known[state], state)
-
-
-def _bounds(menu: Menu, quotes: Sequence[Quote]) -> Bounds:
-    fixed = []
-    for quote in quotes:
-        best = np.maximum.reduceat(quote.worth, menu.first).sum()
-        fixed.append(quote.bound - float(best))
-    return Bounds(
-        worth=[quote.worth.tolist() for quote in quotes],
-        fixed=fixed,
-        parts=[quote.parts.tolist() for quote in quotes],
-        uses=menu.uses.tolist(),
-        limit=menu.limit.tolist(),
-        runs=menu.runs.tolist(),
-    )
 
 
 @contextmanager
@@ -207,7 +241,7 @@ def solve_by(
     if not problem.nodes:
         return found(problem, name, {}, bound=0.0, seconds=spent(), seed=seed)
     until = (1.0 - RESERVE) * budget.seconds
-    landscape = Landscape(problem, menu, lambda: spent() > until)
+    landscape = Landscape(problem, menu, budget.seconds, lambda: spent() > until)
     if not landscape.proven:
         with own_randomness(seed):
             engine(landscape, seed)
