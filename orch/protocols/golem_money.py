@@ -39,7 +39,7 @@ NEVER_AFTER = timedelta(days=14)
 """Requestors accept within minutes and pay within a day or two of the due date; after two weeks nobody will."""
 
 OUT_OF_ORDER = timedelta(seconds=30)
-"""No request takes longer: an answer asked for so long before another one came may be older than that one."""
+"""No request takes longer; what seems to be asked for longer ago than that was asked after a step of the clock."""
 
 _EXACT = Context(prec=200)
 
@@ -103,8 +103,8 @@ def is_final(pay: Pay, invoice: Invoice | None) -> bool:
 def with_pays(memory: GolemMemory, pays: Iterable[Pay], now: datetime) -> GolemMemory:
     """The memory with newer rows of agreements; what grew since the last row says when.
 
-    Totals only grow. A row that says less and was asked for before the known one came is an older answer that
-    took longer, and is dropped; one asked for later is believed (a database restored from a backup).
+    Totals only grow. A row that says less and was asked for before the known one is an older answer that took
+    longer, and is dropped; one asked for later is believed (a database restored from a backup).
     """
     merged = dict(memory.pays)
     for pay in pays:
@@ -121,8 +121,8 @@ def with_pays(memory: GolemMemory, pays: Iterable[Pay], now: datetime) -> GolemM
 
 def _is_overtaken(pay: Pay, old: Pay) -> bool:
     says_less = pay.due < old.due or pay.accepted < old.accepted or pay.paid < old.paid
-    asked_at = pay.asked_at or pay.seen_at
-    return says_less and timedelta(0) < old.seen_at - asked_at < OUT_OF_ORDER
+    earlier_by = (old.asked_at or old.seen_at) - (pay.asked_at or pay.seen_at)
+    return says_less and timedelta(0) < earlier_by < OUT_OF_ORDER
 
 
 def _waits_since(pay: Pay, old: Pay | None, now: datetime) -> datetime | None:
