@@ -66,6 +66,7 @@ class ProcessSolverPool:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._gone = threading.Event()
         self._closed = False
 
     @property
@@ -73,6 +74,10 @@ class ProcessSolverPool:
         """The process's id; None while there is none."""
         process = self._process
         return None if process is None else process.pid
+
+    def await_end(self, within_s: float) -> bool:
+        """Wait until the process has ended; False when it still runs then, or never did."""
+        return self._gone.wait(within_s)
 
     def solve(self, job: SolverJob, *, reply_to: str) -> None:
         """As the port says."""
@@ -132,6 +137,7 @@ class ProcessSolverPool:
     def _spawned(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
             self._end()
+            self._gone.clear()
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "orch.solvers.job"],
                 stdin=subprocess.PIPE,
@@ -150,6 +156,7 @@ class ProcessSolverPool:
                 with suppress(OSError):
                     stream.close()
         process.wait()
+        self._gone.set()
 
     @staticmethod
     def _write(process: subprocess.Popen[bytes], body: bytes) -> None:
