@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, assert_never
 from msgspec.structs import replace
 
 from actors.base import Actor, House, adapter_name
+from orch.earnings.costs_now import costs_now
 from orch.earnings.ledger import Ledger
 from orch.earnings.prices import STALE_AFTER_S, UNKNOWN_AFTER_S, price_now
 from orch.messages import (
@@ -27,6 +28,7 @@ from orch.messages import (
     RecorderStarted,
     RecordTick,
     RestoreBooks,
+    RunningCostsRead,
     SnapshotPublished,
     TellHistory,
     TickRecorded,
@@ -47,7 +49,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from orch.earnings.appraise import Appraisal
-    from orch.earnings.costs import RunningCosts
+    from orch.earnings.costs_now import CostTerms
+    from orch.model.costs import PowerPrice, RunningCosts, Watts
     from orch.model.fleet import NodeState, Snapshot
     from orch.model.money import EarnedUsd, Entry, Price, PriceNow
     from orch.model.readings import Failure, Reading
@@ -61,7 +64,7 @@ KEPT_TICKS = 720
 
 @dataclass(frozen=True)
 class CoordinatorPlan:
-    """What the coordinator is told."""
+    """What the coordinator is told. `costs` are what running costs where no `cost_terms` say how to know it."""
 
     host: HostProfile
     nodes: tuple[NodeProfile, ...]
@@ -70,6 +73,8 @@ class CoordinatorPlan:
     poll_s: float
     stale_after_s: float = STALE_AFTER_S
     unknown_after_s: float = UNKNOWN_AFTER_S
+    cost_terms: CostTerms | None = None
+    currencies: tuple[str, ...] = ()
 
 
 @dataclass
@@ -93,6 +98,9 @@ class _State:
     sequence: int = 0
     armed_for: datetime | None = None
     hour: int = 0
+    table: tuple[PowerPrice, ...] = ()
+    watts: Watts | None = None
+    usd_per_kwh: float | None = None
 
 
 class Coordinator(Actor):
@@ -121,6 +129,8 @@ class Coordinator(Actor):
             case PricesAccepted(prices=prices):
                 self._state.prices = {price.token: price for price in prices}
                 self._dirty_all()
+            case RunningCostsRead(table=table, watts=watts):
+                self._state.table, self._state.watts = table, watts
             case BooksRestored():
                 self._restored(message)
             case TickRecorded(sequence=sequence):
@@ -167,7 +177,9 @@ class Coordinator(Actor):
         return self._state.ledger.calculate_total_earnings() if self._state.ledger else None
 
     def _publish(self, tick: int, due_at: datetime, now: datetime, ledger: Ledger) -> None:
-        self._appraise(ledger, now)
+        used = self.house.host.used() if self.house.host is not None else Resources()
+        costs = self._costs(used.cpu_cores, now)
+        self._appraise(ledger, costs, now)
         state = snapshot(
             self._plan.host,
             tick,
@@ -176,7 +188,9 @@ class Coordinator(Actor):
             tuple(self._node(profile, ledger, now) for profile in self._plan.nodes),
             tuple(self._prices(now).values()),
             ledger,
-            self.house.host.used() if self.house.host is not None else Resources(),
+            used,
+            tuple(self._currencies(now).values()),
+            costs,
         )
         for reader in READERS:
             self.tell(reader, SnapshotPublished(snapshot=state))
@@ -190,7 +204,8 @@ class Coordinator(Actor):
     def _tell_history(self, reply_to: str) -> None:
         if self._state.ledger is not None:
             history = get_income_history(self._state.ledger, self._state.nodes)
-            self.tell(reply_to, HistoryTold(told_at=self.house.clock.now(), history=history))
+            told = HistoryTold(told_at=self.house.clock.now(), history=history, turned=self._state.ledger.turned)
+            self.tell(reply_to, told)
 
     def _record(self, state: Snapshot) -> None:
         entries, self._state.entries = tuple(self._state.entries), []
@@ -221,7 +236,18 @@ class Coordinator(Actor):
             now = self.house.clock.now()
             self._state.entries.extend(ledger.book(reading, partial(self._price, now=now), now))
 
-    def _appraise(self, ledger: Ledger, now: datetime) -> None:
+    def _costs(self, busy_cores: float | None, now: datetime) -> RunningCosts:
+        """What running costs now; every node is appraised anew when the price of electricity has changed."""
+        terms, state = self._plan.cost_terms, self._state
+        if terms is None:
+            return self._plan.costs
+        costs = costs_now(terms, state.table, state.watts, self._currencies(now), busy_cores, now)
+        if costs.usd_per_kwh != state.usd_per_kwh:
+            state.usd_per_kwh = costs.usd_per_kwh
+            self._dirty_all()
+        return costs
+
+    def _appraise(self, ledger: Ledger, costs: RunningCosts, now: datetime) -> None:
         prices = self._prices(now)
         for known in self._state.nodes.values():
             if known.reading is not None and known.dirty:
@@ -230,20 +256,23 @@ class Coordinator(Actor):
                     known.reading,
                     ledger,
                     prices,
-                    self._plan.costs,
+                    costs,
                     known.appraisal,
                     now,
                     self._plan.host.horizon_h,
                 )
 
     def _prices(self, now: datetime) -> dict[str, PriceNow]:
-        prices = ((token, self._price(token, now)) for token in self._plan.tokens)
-        return {token: price for token, price in prices if price is not None}
+        return {token: self._price_now(token, now) for token in self._plan.tokens}
+
+    def _currencies(self, now: datetime) -> dict[str, PriceNow]:
+        return {name: self._price_now(name, now) for name in self._plan.currencies}
 
     def _price(self, token: str, now: datetime) -> PriceNow | None:
         """The price of a token now; None for what no node's income is counted in."""
-        if token not in self._plan.tokens:
-            return None
+        return self._price_now(token, now) if token in self._plan.tokens else None
+
+    def _price_now(self, token: str, now: datetime) -> PriceNow:
         return price_now(
             self._state.prices,
             token,

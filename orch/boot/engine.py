@@ -29,6 +29,7 @@ from orch.system.paths import (
     DATABASE_FILE,
     JOURNAL_FILE,
     PRICES_FILE,
+    TARIFF_FILE,
     EngineInfo,
     lock_data_dir,
     lock_target,
@@ -200,6 +201,7 @@ class Engine:
             ),
             shelf=shelf,
             price_cache=FileCache(self.data_dir / PRICES_FILE),
+            tariff_cache=FileCache(self.data_dir / TARIFF_FILE),
             web=partial(self._server, backend, setting.config),
             web_started=partial(self._announce, str(token_file), clock),
         )

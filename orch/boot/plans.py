@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from actors.adapter import NodePlan
 from actors.coordinator import CoordinatorPlan
+from actors.metering import MeteringPlan
 from actors.optimizer import OptimizerPlan
 from actors.pricing import PricingPlan
 from actors.reallocation import ReallocationPlan
-from orch.config.resolve import HostLimits, effective_mode, flat_usd_per_kwh, resolve
-from orch.earnings.costs import RunningCosts
+from orch.boot.bounded import bounded
+from orch.boot.costs import cost_terms, table_terms, watts_terms
+from orch.config.resolve import HostLimits, effective_mode, resolve
+from orch.config.userfiles import loaders_of
+from orch.earnings.costs_now import costs_now
 from orch.earnings.price_desk import PriceTerms
+from orch.earnings.prices import overridden, price_now
+from orch.forecast.registry import load_forecasters
 from orch.levers.together import FittedLever, settable, together_cost
 from orch.model.entrypoints import load_group
 from orch.model.fleet import LeverState
@@ -23,15 +31,22 @@ from orch.planning.snapshot import HostProfile, NodeProfile
 from orch.protocols import registry
 from orch.protocols.base import Context
 from orch.reallocation.settings import LeverTiming, MoveLimits, SagaSettings
+from orch.solvers.far import FarSolver
+from orch.solvers.job import load_solver
 from orch.solvers.registry import solvers_for
-from orch.strategies.registry import load_strategies
+from orch.strategies.registry import fit_strategy, load_strategies
 
 if TYPE_CHECKING:
-    from orch.config.schema import Config, NodeConfig
+    from collections.abc import Callable
+
+    from orch.config.schema import Config, NodeConfig, OptimizerConfig
+    from orch.earnings.costs import RunningCosts
     from orch.model.fleet import Mode
     from orch.model.resources import Resources
     from orch.ports import Cache
     from orch.protocols.base import ProtocolSpec
+    from orch.solvers.base import Solver
+    from orch.strategies.base import StrategySpec
 
 LEVERS = "orch.levers"
 
@@ -91,15 +106,19 @@ def tokens_of(spec: ProtocolSpec, options: object) -> tuple[str, ...]:
 
 
 def running_costs(setting: Setting) -> RunningCosts:
-    """What running costs, or nothing known."""
-    costs = setting.config.costs
-    if costs.watts_idle is None or costs.watts_per_core is None:
-        return RunningCosts()
-    return RunningCosts(
-        usd_per_kwh=flat_usd_per_kwh(costs),
-        watts_idle=costs.watts_idle,
-        watts_per_core=costs.watts_per_core,
-    )
+    """What running costs before anything was asked: what configuration alone can say."""
+    now = datetime.now(UTC)
+    pinned = {each.token: each for each in overridden(setting.config.prices.override, now)}
+    rates = {name: price_now(pinned, name, now) for name in currencies(setting)}
+    return costs_now(cost_terms(setting.config.costs), (), None, rates, None, now)
+
+
+def metering_plan(setting: Setting, cache: Cache | None = None) -> MeteringPlan | None:
+    """What is asked about electricity; None when configuration says it all."""
+    table, watts = table_terms(setting.config.costs), watts_terms(setting.config.costs)
+    if table is None and watts is None:
+        return None
+    return MeteringPlan(table=table, watts=watts, cache=cache)
 
 
 def coordinator_plan(setting: Setting) -> CoordinatorPlan:
@@ -116,6 +135,8 @@ def coordinator_plan(setting: Setting) -> CoordinatorPlan:
         nodes=tuple(_profile(setting, node) for node in setting.nodes),
         tokens=_tokens(setting),
         costs=running_costs(setting),
+        cost_terms=cost_terms(config.costs),
+        currencies=currencies(setting),
         poll_s=config.cadence.poll_s,
         stale_after_s=config.prices.stale_after_s,
         unknown_after_s=config.prices.unknown_after_s,
@@ -137,24 +158,48 @@ def node_plan(setting: Setting, node: FittedNode) -> NodePlan:
     )
 
 
-def optimizer_plan(setting: Setting, solver_s: float) -> OptimizerPlan:
-    """The optimizer's. Its solver may take `solver_s` real seconds for one problem."""
+def optimizer_plan(setting: Setting, solver_s: float, *, elsewhere: bool = True) -> OptimizerPlan:
+    """The optimizer's. Its solver may take `solver_s` real seconds for one problem.
+
+    Without `elsewhere` slow solvers, too, are asked directly: for commands that wait for them.
+    """
     chosen = setting.config.optimizer
-    strategy = load_strategies()[chosen.strategy]()
+    strategies = {**load_strategies(), **loaders_of(chosen.strategy_files)}
+    loaders = {name: partial(_bounded, load) for name, load in strategies.items()}
+    fitted = fit_strategy(chosen.strategy, chosen.options, loaders)
     terms = tuple(
         NodeTerms(node=node.config.name, tokens=node.tokens, downtime_s=together_cost(node.levers).downtime_s)
         for node in setting.nodes
     )
     return OptimizerPlan(
         settings=PlanSettings(
-            horizon_h=chosen.horizon_h, solver=chosen.solver, budget=Budget(seconds=solver_s), terms=terms
+            horizon_h=chosen.horizon_h,
+            longest_horizon_h=chosen.longest_horizon_h,
+            solver=chosen.solver,
+            budget=Budget(seconds=solver_s),
+            max_changes=setting.config.limits.max_changed_nodes,
+            terms=terms,
         ),
-        strategy=strategy,
-        options=chosen.options.get(chosen.strategy) or strategy.options(),
-        solvers=solvers_for(chosen.solver, elsewhere=True),
+        strategy=fitted.strategy,
+        options=fitted.options,
+        solvers=_solvers(chosen, elsewhere=elsewhere),
+        forecaster=load_forecasters()[chosen.forecaster](),
         analyze_s=setting.config.cadence.analyze_s,
         decide_s=setting.config.cadence.decide_s,
     )
+
+
+def _bounded(load: Callable[[], StrategySpec]) -> StrategySpec:
+    return bounded(load())
+
+
+def _solvers(chosen: OptimizerConfig, *, elsewhere: bool) -> dict[str, Solver]:
+    """The solver of the configuration, what it falls back to, and the one for bounded variances."""
+    solvers = {**solvers_for("conic"), **solvers_for(chosen.solver, elsewhere=elsewhere)}
+    if chosen.solver_file is not None:
+        there = f"{chosen.solver_file}:solve"
+        solvers[chosen.solver] = FarSolver(there) if elsewhere else load_solver(there)
+    return solvers
 
 
 def reallocation_plan(setting: Setting) -> ReallocationPlan:
@@ -196,8 +241,9 @@ def price_terms(setting: Setting) -> PriceTerms:
 
 def currencies(setting: Setting) -> tuple[str, ...]:
     """The currencies besides USD that people are shown, or that electricity is paid in."""
-    wanted = {setting.config.prices.display} - {None, "USD"}
-    return tuple(sorted(each for each in wanted if each is not None))
+    tariff = setting.config.costs.tariff
+    wanted = (setting.config.prices.display, tariff.currency if tariff is not None else None)
+    return tuple(sorted({each for each in wanted if each is not None} - {"USD"}))
 
 
 def lever_targets(setting: Setting) -> tuple[str, ...]:

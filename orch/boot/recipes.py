@@ -10,6 +10,7 @@ from actors.adapter import Adapter
 from actors.base import adapter_name
 from actors.coordinator import Coordinator
 from actors.gateway import Gateway
+from actors.metering import Metering
 from actors.monitor import Monitor, MonitorPlan
 from actors.optimizer import Optimizer
 from actors.pricing import Pricing
@@ -18,6 +19,7 @@ from actors.recorder import Recorder, RecorderPlan
 from actors.supervisor import Recipe
 from orch.boot.plans import (
     coordinator_plan,
+    metering_plan,
     node_plan,
     optimizer_plan,
     pricing_plan,
@@ -43,8 +45,8 @@ class Fittings:
     """What differs between a live house and one on the stage.
 
     `commit_every_s`, `board_every_s` and `tidy_every_s` are seconds of the clock, 0 for every tick; `solver_s` is
-    what a solver may take for one problem, in real seconds; `price_cache` keeps accepted prices; `web` makes the
-    server, `web_started` hears its URL.
+    what a solver may take for one problem, in real seconds; `price_cache` and `tariff_cache` outlive a restart;
+    `web` makes the server, `web_started` hears its URL.
     """
 
     engine: EngineView
@@ -56,6 +58,7 @@ class Fittings:
     keep: timedelta = timedelta(days=30)
     solver_s: float = 1.0
     price_cache: Cache | None = None
+    tariff_cache: Cache | None = None
     web: Callable[[], WebServer] | None = None
     web_started: Callable[[str], None] = print
 
@@ -87,6 +90,9 @@ def recipes(setting: Setting, house: House, fittings: Fittings) -> tuple[Recipe,
         Recipe("optimizer", 4, lambda: Optimizer("optimizer", house, optimizing)),
         Recipe("reallocation", 5, lambda: Reallocation("reallocation", house, reallocating)),
     ]
+    metering = metering_plan(setting, fittings.tariff_cache)
+    if metering is not None:
+        found.append(Recipe("metering", 4, lambda: Metering("metering", house, metering)))
     make_server = fittings.web
     if make_server is not None:
         found.append(

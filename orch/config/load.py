@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from orch.config.choices import not_built, read_optimizer
+from orch.config.choices import read_optimizer
+from orch.config.costs import read_costs
 from orch.config.nodes import NodeReader
 from orch.config.plugins import Plugins, installed
 from orch.config.prices import read_prices
@@ -17,12 +18,10 @@ from orch.config.resolve import limit_faults
 from orch.config.schema import (
     CadenceTable,
     Config,
-    CostsTable,
     HostTable,
     LimitsTable,
     NotifyTable,
     OrchTable,
-    Tariff,
     WebConfig,
     WebTable,
 )
@@ -119,6 +118,7 @@ def from_tables(
         if key not in TABLES:
             reader.unknown(joined("", key), key, raw, TABLES)
     orch = _table(reader, OrchTable, tables, "orch")
+    prices = read_prices(reader, tables.get("prices", {}))
     config = Config(
         source=source,
         base_dir=base_dir,
@@ -126,11 +126,11 @@ def from_tables(
         mode=orch.mode,
         host=_table(reader, HostTable, tables, "host"),
         cadence=_table(reader, CadenceTable, tables, "cadence"),
-        optimizer=read_optimizer(reader, tables.get("optimizer", {}), plugins),
+        optimizer=read_optimizer(reader, tables.get("optimizer", {}), plugins, base_dir, environ),
         limits=_table(reader, LimitsTable, tables, "limits"),
-        costs=_costs(reader, tables),
+        costs=read_costs(reader, tables.get("costs", {}), prices, base_dir, environ),
         nodes=NodeReader(reader, vault, plugins, base_dir, environ).read_all(tables.get("nodes", {})),
-        prices=read_prices(reader, tables.get("prices", {})),
+        prices=prices,
         web=_web(reader, tables),
         notify=_notify(reader, tables),
     )
@@ -152,23 +152,6 @@ def from_tables(
 def _table(reader: Reader, kind: type[T], tables: Mapping[str, Any], key: str) -> T:
     """One top-level table, or its defaults where it is absent or wrong (its faults are noted)."""
     return reader.struct(kind, tables.get(key, {}), key) or kind()
-
-
-def _costs(reader: Reader, tables: Mapping[str, Any]) -> CostsTable:
-    table = _table(reader, CostsTable, tables, "costs")
-    if isinstance(table.usd_per_kwh, Tariff) and table.usd_per_kwh.bands:
-        sentence = "costs.usd_per_kwh.bands are not used yet, its default counts at all hours"
-        reader.findings.append(not_built(sentence, "set default to your mean price"))
-    if table.usd_per_kwh is not None and table.watts_per_core is None:
-        reader.findings.append(
-            Finding(
-                code="watts_unknown",
-                severity="warning",
-                sentence="costs.usd_per_kwh is set and costs.watts_per_core is not: net income stays unknown",
-                remedy="set watts_per_core, and watts_idle for the host",
-            )
-        )
-    return table
 
 
 def _web(reader: Reader, tables: Mapping[str, Any]) -> WebConfig:

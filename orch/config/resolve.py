@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orch.config.schema import Amounts, Percent, Tariff
+from orch.config.schema import Amounts, Percent
 from orch.errors import ConfigError
 from orch.model.base import Value
 from orch.model.fleet import MODES, Limits, Mode
@@ -13,7 +13,7 @@ from orch.model.resources import RESOURCES, TOLERANCE, Resources, resources
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from orch.config.schema import Config, CostsTable, NodeConfig
+    from orch.config.schema import Config, NodeConfig
     from orch.model.resources import ResourceName
 
 
@@ -51,11 +51,6 @@ def limit_faults(config: Config, measured: Resources) -> list[str]:
 def effective_mode(*modes: Mode | None) -> Mode:
     """The lowest of the rungs given: of the house, of a node, of a lever. None sets no ceiling of its own."""
     return min((mode for mode in modes if mode is not None), key=MODES.index, default="observe")
-
-
-def flat_usd_per_kwh(costs: CostsTable) -> float | None:
-    """The price of electricity that counts at all hours; None when unknown."""
-    return costs.usd_per_kwh.default if isinstance(costs.usd_per_kwh, Tariff) else costs.usd_per_kwh
 
 
 def _units(config: Config, measured: Resources) -> HostLimits:

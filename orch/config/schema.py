@@ -80,46 +80,28 @@ class CadenceTable(Value):
 
 
 class OptimizerTable(Value):
-    """`[optimizer]` without the tables of its strategies."""
+    """`[optimizer]` without the tables of its strategies.
+
+    `solver` and `strategy` are installed ones, or files such as `"./my_rule.py"`. A move has to pay for itself
+    within `horizon_h`, and where moving is dear within up to `longest_horizon_h`.
+    """
 
     solver: str = "linear"
     strategy: str = "threshold"
+    forecaster: str = "ensemble"
     horizon_h: Positive = 24.0
-
-
-class PeriodicTable(Value):
-    """`[optimizer.periodic]`, also called `time_based`."""
-
-    interval_h: Positive = 24.0
-    margin_pct: NotNegative = 5.0
-
-
-class PredictiveTable(Value):
-    """`[optimizer.predictive]`."""
-
-    min_confidence: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.8
-
-
-class RiskAwareTable(Value):
-    """`[optimizer.risk_aware]`. `risk_tolerance` is a variance, (USD/h)^2."""
-
-    risk_tolerance: Positive = 0.0004
-
-
-KNOWN_STRATEGY_TABLES: dict[str, type[msgspec.Struct]] = {
-    "periodic": PeriodicTable,
-    "predictive": PredictiveTable,
-    "risk_aware": RiskAwareTable,
-}
-"""Checked with these while the strategy itself is not installed."""
-STRATEGY_ALIASES = {"time_based": "periodic"}
+    longest_horizon_h: Positive = 168.0
 
 
 class LimitsTable(Value):
-    """`[limits]`. The two `per_node` are for nodes (and resources) without a min or max of their own."""
+    """`[limits]`. The two `per_node` are for nodes (and resources) without a min or max of their own.
+
+    `max_changed_nodes`: of how many nodes one move may change the allocation; absent, of all.
+    """
 
     min_hold_s: NotNegative = 3600.0
     max_reallocations_per_hour: Annotated[int, msgspec.Meta(ge=0)] = 2
+    max_changed_nodes: Annotated[int, msgspec.Meta(ge=1)] | None = None
     min_per_node: Percent | Amounts = Percent(percent=0.0)
     max_per_node: Percent | Amounts = Percent(percent=100.0)
 
@@ -134,18 +116,68 @@ class TariffBand(Value):
 
 
 class Tariff(Value):
-    """`[costs.usd_per_kwh]`: a price for all hours but those of its bands (the first that fits counts)."""
+    """`[costs.usd_per_kwh]`: a price for all hours but those of its bands (the first that fits counts).
+
+    Bands are in the clock of `zone`, the machine's own when absent.
+    """
 
     default: float
     bands: tuple[TariffBand, ...] = ()
+    zone: str | None = None
+
+
+class PriceBand(Value):
+    """A band of `[costs.tariff]`, in its currency and unit."""
+
+    start: ClockTime = msgspec.field(name="from")
+    end: ClockTime = msgspec.field(name="to")
+    price: float
+    days: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+class TariffTable(Value):
+    """`[costs.tariff]`: electricity in any currency: `flat` (with `bands`), or hourly prices of a `file` or `url`.
+
+    What is paid is the price times `factor` plus `add`, which is per kWh. `{date}` in a URL is the day asked for.
+    `time` and `price` name the columns of a table where looking does not find them.
+    """
+
+    currency: str = "USD"
+    unit: Literal["kWh", "MWh"] = "kWh"
+    zone: str | None = None
+    flat: float | None = None
+    bands: tuple[PriceBand, ...] = ()
+    file: str | None = None
+    url: HttpUrl | None = None
+    time: str | None = None
+    price: str | None = None
+    factor: float = 1.0
+    add: float = 0.0
+    refresh_s: Annotated[float, msgspec.Meta(ge=60)] = 3600.0
+
+
+class WattsTable(Value):
+    """`[costs.watts]`: power as it is measured; `scale` makes watts of what a `file` or a `command` says."""
+
+    source: Literal["rapl", "file", "command"]
+    path: str | None = None
+    command: tuple[str, ...] = ()
+    scale: Positive = 1.0
+    period_s: Annotated[float, msgspec.Meta(ge=1)] = 10.0
+    doubt_pct: Annotated[float, msgspec.Meta(ge=0, le=100)] = 10.0
 
 
 class CostsTable(Value):
-    """`[costs]`. Absent is unknown: then no net income is stated."""
+    """`[costs]`. Absent is unknown: then no net income is stated; traffic that is absent is not metered."""
 
     usd_per_kwh: float | Tariff | None = None
+    tariff: TariffTable | None = None
     watts_idle: NotNegative | None = None
     watts_per_core: NotNegative | None = None
+    watts_doubt_pct: Annotated[float, msgspec.Meta(ge=0, le=100)] = 20.0
+    watts: WattsTable | None = None
+    usd_per_gb_up: NotNegative = 0.0
+    usd_per_gb_down: NotNegative = 0.0
 
 
 class PricesTable(Value):
@@ -248,12 +280,19 @@ class NodeConfig(Value):
 
 
 class OptimizerConfig(Value):
-    """The solver and strategy that will be used (fallbacks taken), and every strategy's options by name."""
+    """The solver and strategy that will be used (fallbacks taken), and every strategy's options by name.
+
+    `solver_file` and `strategy_files` are absolute paths of those that are a user's own.
+    """
 
     solver: str = "linear"
     strategy: str = "threshold"
     horizon_h: float = 24.0
     options: dict[str, Any] = msgspec.field(default_factory=dict)
+    longest_horizon_h: float = 168.0
+    forecaster: str = "ensemble"
+    solver_file: str | None = None
+    strategy_files: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class WebConfig(Value):

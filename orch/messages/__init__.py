@@ -12,7 +12,8 @@ from typing import Generic, TypeAlias, TypeVar
 from orch.messages.base import Message
 from orch.model.alerts import Alert
 from orch.model.board import Kpis
-from orch.model.books import Books
+from orch.model.books import Books, Turned
+from orch.model.costs import PowerPrice, Watts
 from orch.model.fleet import Snapshot
 from orch.model.forecasts import ForecastScore, IncomeSeries
 from orch.model.money import Entry, Price
@@ -131,6 +132,12 @@ class FetchPrices(Message):
     due_at: datetime
 
 
+class ReadMeters(Message):
+    """Timer to metering."""
+
+    due_at: datetime
+
+
 class RestoreBooks(Message):
     """Coordinator to recorder: commit what you hold, then tell me the books as stored."""
 
@@ -221,10 +228,11 @@ class SnapshotPublished(Message):
 
 
 class HistoryTold(Message):
-    """Coordinator to optimizer: the income of every node by whole hour."""
+    """Coordinator to optimizer: income of every node by whole hour, and the moves recorded before this start."""
 
     told_at: datetime
     history: tuple[IncomeSeries, ...]
+    turned: tuple[Turned, ...] = ()
 
 
 class ForecastsScored(Message):
@@ -272,6 +280,13 @@ class PricesAccepted(Message):
     prices: tuple[Price, ...]
     failures: tuple[Failure, ...] = ()
     restored: bool = False
+
+
+class RunningCostsRead(Message):
+    """Metering to coordinator: prices of electricity by the hour, and the power of the host."""
+
+    table: tuple[PowerPrice, ...]
+    watts: Watts | None
 
 
 class TickRecorded(Message):
@@ -341,6 +356,7 @@ CoordinatorInbox: TypeAlias = (
     | ReadingTaken
     | PollFailed
     | PricesAccepted
+    | RunningCostsRead
     | BooksRestored
     | TickRecorded
     | RecorderStarted
@@ -393,6 +409,7 @@ RecorderInbox: TypeAlias = (
     | Questions
 )
 PricingInbox: TypeAlias = FetchPrices | Answered | Questions
+MeteringInbox: TypeAlias = ReadMeters | Answered | Questions
 SupervisorInbox: TypeAlias = ActorFailed | RestartActor | Questions
 GatewayInbox: TypeAlias = Questions
 AnyMessage: TypeAlias = (
@@ -403,5 +420,6 @@ AnyMessage: TypeAlias = (
     | MonitorInbox
     | RecorderInbox
     | PricingInbox
+    | MeteringInbox
     | SupervisorInbox
 )

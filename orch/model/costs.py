@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from orch.model.base import Value
 
 
@@ -24,3 +26,19 @@ class RunningCosts(Value):
     usd_per_gb_up: float = 0.0
     usd_per_gb_down: float = 0.0
     note: str = ""
+
+
+class PowerPrice(Value):
+    """A table's price of a kWh from one time to another, in the table's currency. It may be negative."""
+
+    start: datetime
+    end: datetime
+    per_kwh: float
+
+
+class Watts(Value):
+    """Power of the whole host, when, and the least that was ever measured: what it takes for doing nothing."""
+
+    watts: float
+    least: float
+    measured_at: datetime

@@ -150,8 +150,8 @@ class Rate(Value):
     """USD per hour before running costs, as an interval, and what is left after them.
 
     `low <= mean <= high` is a 90 % interval; `window_s` is the time the figure was observed over; `age_s` the age
-    of its newest evidence when it was stated. `cost` is what was taken off for the net figures; they are None when it
-    is not known, or when they are smaller than what it is known to, and `net_note` says so.
+    of its newest evidence when it was stated. `cost` is what was taken off for the net figures; they are None when
+    it is not known, or when they are smaller than what it is known to, and `net_note` says so.
     """
 
     low: float

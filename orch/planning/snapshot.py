@@ -114,6 +114,8 @@ def snapshot(
     prices: tuple[PriceNow, ...],
     ledger: Ledger,
     host_used: Resources,
+    currencies: tuple[PriceNow, ...] = (),
+    costs: RunningCosts | None = None,
 ) -> Snapshot:
     """The whole host now."""
     return Snapshot(
@@ -127,6 +129,8 @@ def snapshot(
         nodes=nodes,
         prices=prices,
         earned=ledger.calculate_total_earnings(),
+        currencies=currencies,
+        costs=costs,
     )
 
 

@@ -22,6 +22,7 @@ LOCK_FILE = "engine.lock"
 TOKEN_FILE = "web.token"  # noqa: S105 - the name of a file
 JOURNAL_FILE = "journal.jsonl"
 PRICES_FILE = "prices.json"
+TARIFF_FILE = "tariff.json"
 DATABASE_FILE = "orch.duckdb"
 WORLD_DIR = "world"
 

@@ -5,9 +5,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orch.config.load import TABLES, from_tables, load
-from orch.config.schema import Amounts, Config, Percent, PeriodicTable
+from orch.config.schema import Amounts, Config, Percent
 from orch.errors import ConfigError
 from orch.model.wire import Secret
+from orch.strategies.periodic import PeriodicOptions
 
 WHOLE = """
 [orch]
@@ -99,7 +100,7 @@ def test_the_whole_schema(read, tmp_path):
     assert (config.mode, config.cadence.poll_s, config.host.cpu_cores) == ("suggest", 5.0, "auto")
     assert config.host.reserve.memory_gb == 1.0
     assert config.optimizer.options["threshold"].margin_pct == 12.0
-    assert config.optimizer.options["periodic"] == PeriodicTable(interval_h=24.0, margin_pct=5.0)
+    assert config.optimizer.options["periodic"] == PeriodicOptions(interval_h=24.0, margin_pct=5.0)
     assert config.limits.max_per_node == Percent(percent=90.0)
     assert config.prices.override == {"GLM": Decimal("0.21"), "DATA": Decimal(1)}
     assert config.prices.sources == ("coingecko", "defillama", "binance", "coinbase", "bybit")
@@ -382,7 +383,7 @@ def test_what_is_not_built_is_a_warning(read):
     config = read("""
         [optimizer]
         solver = "genetic"
-        strategy = "time_based"
+        strategy = "clever"
         [optimizer.time_based]
         interval_h = 12
         [costs]
@@ -396,14 +397,14 @@ def test_what_is_not_built_is_a_warning(read):
     assert config.nodes[0].levers == ()
     assert config.warnings == (
         'optimizer.solver = "genetic" is not installed, linear is used instead; known: greedy, keep, linear',
-        'optimizer.strategy = "periodic" is not installed, threshold is used instead; known: keep, threshold',
         (
-            "costs.usd_per_kwh.bands are not used yet, its default counts at all hours; "
-            "set default to your mean price"
+            'optimizer.strategy = "clever" is not installed, threshold is used instead; '
+            "known: keep, periodic, predictive, risk_aware, threshold"
         ),
         (
-            "costs.usd_per_kwh is set and costs.watts_per_core is not: net income stays unknown; "
-            "set watts_per_core, and watts_idle for the host"
+            "electricity has a price without costs.watts_idle and costs.watts_per_core: "
+            "net income stays unknown; set watts_per_core, and watts_idle for the host, "
+            "or let [costs.watts] measure"
         ),
         (
             'nodes.disk.levers[0].kind = "emulatd" is not installed: orch only advises on what it would set; '

@@ -5,16 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orch.config.find import find
-from orch.config.resolve import effective_mode, flat_usd_per_kwh, resolve
+from orch.config.resolve import effective_mode, resolve
 from orch.config.schema import (
     Amounts,
     Config,
-    CostsTable,
     HostTable,
     NodeConfig,
     Percent,
     ReserveTable,
-    Tariff,
 )
 from orch.errors import ConfigError
 from orch.model.fleet import MODES, Limits
@@ -129,12 +127,6 @@ def test_the_lowest_mode_counts(modes):
     given_modes = [mode for mode in modes if mode is not None]
     assert found in (given_modes or ["observe"])
     assert all(MODES.index(found) <= MODES.index(mode) for mode in given_modes)
-
-
-def test_the_flat_price():
-    assert flat_usd_per_kwh(CostsTable()) is None
-    assert flat_usd_per_kwh(CostsTable(usd_per_kwh=0.3)) == 0.3
-    assert flat_usd_per_kwh(CostsTable(usd_per_kwh=Tariff(default=0.2))) == 0.2
 
 
 def test_where_the_configuration_is(tmp_path):
