@@ -59,6 +59,11 @@ MEANING: dict[Code, str] = {
     "INFEASIBLE": "no split keeps all limits",
     "SOLVER_REFUSED": "the wanted solver gave no usable answer, another one did",
     "STRATEGY_KEEPS": "the strategy keeps the present split",
+    "STRATEGY_FAILED": "the strategy gave no usable advice, so nothing moves",
+    "INTERVAL_RUNNING": "the strategy's interval since the last move is not over",
+    "FORECAST_UNKNOWN": "no forecast reaches over the horizon yet",
+    "FORECAST_UNSURE": "the forecast is not sure enough that the move pays",
+    "RISK_ABOVE_TOLERANCE": "income varies more than is tolerated, and the move makes it vary less",
     "NOT_READY": "not enough is known yet",
 }
 """What each reason code says."""
