@@ -1,4 +1,4 @@
-"""`python -m bench engine|store`: figures beside their aims."""
+"""`python -m bench engine|store|truth`: figures beside their aims."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ def main(words: list[str] | None = None) -> None:
         formatter_class=RawDescriptionHelpFormatter,
         epilog=(
             "engine  punctual snapshots, the stage's speed, share of a core and memory (a quarter of an hour)\n"
-            "store   commits, bulk load and roll-up, each beside executemany (a minute)"
+            "store   commits, bulk load and roll-up, each beside executemany (a minute)\n"
+            "truth   honest intervals, booking, export of a million rows, questions per hour (ten minutes)"
         ),
     )
-    parser.add_argument("bench", choices=("engine", "store"))
+    parser.add_argument("bench", choices=("engine", "store", "truth"))
     parser.add_argument("--json", action="store_true", help="one JSON document instead of tables")
     parser.add_argument("--quick", action="store_true", help="seconds: shows that it works, measures little")
     given = parser.parse_args(words)

@@ -24,7 +24,7 @@ START = datetime(2026, 11, 2, tzinfo=UTC)
 """Of the first seed's world; the following ones begin a day later each, so that month edges are met."""
 CADENCE = {"poll_s": 300, "analyze_s": 3600, "decide_s": 3600}
 SETTLING_H = 24
-HOURS = 24
+HOURS = 36
 START_DAYS = 30
 COVERAGE = (0.85, 0.97)
 WIDTHS = {"storj": 0.2, "golem": 0.6, "streamr": 0.3}
@@ -118,10 +118,10 @@ def observe(seed: int, hours: int = HOURS, settling_h: int = SETTLING_H) -> list
     return found
 
 
-def observe_all(seeds: Iterable[int], hours: int = HOURS, processes: int = 2) -> list[NodeHour]:
-    """`observe` for many seeds, each in a process of its own."""
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        tasks = [pool.submit(observe, seed, hours) for seed in seeds]
+def observe_all(seeds: Iterable[int], hours: int = HOURS, settling_h: int = SETTLING_H) -> list[NodeHour]:
+    """`observe` for many seeds, two at a time."""
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        tasks = [pool.submit(observe, seed, hours, settling_h) for seed in seeds]
         return [each for task in tasks for each in task.result()]
 
 
@@ -130,6 +130,19 @@ def calibration(found: list[NodeHour]) -> list[dict[str, Any]]:
     protocols = list(dict.fromkeys(each.protocol for each in found))
     rows = [_row(name, [each for each in found if each.protocol == name]) for name in protocols]
     return [*rows, _row("all", [each for each in found if each.truth is not None])]
+
+
+def is_covered(row: dict[str, Any]) -> bool:
+    """Whether the truth lies inside often enough, and not so often that the intervals say too little."""
+    if row["known"] == 0:
+        return bool(row["shown_unknown"] == 0)
+    low, high = COVERAGE
+    return bool(row["shown_unknown"] == 0 and low * 100 <= (row["inside_pct"] or 0.0) <= high * 100)
+
+
+def is_narrow(row: dict[str, Any]) -> bool:
+    """Whether the median interval is as narrow as is aimed at."""
+    return row["widest"] is None or (row["median_width"] is not None and row["median_width"] <= row["widest"])
 
 
 def _row(name: str, found: list[NodeHour]) -> dict[str, Any]:

@@ -48,3 +48,16 @@ def test_the_store_is_measured_beside_executemany():
     assert {"store", "executemany"} <= found["commit"].keys() & found["bulk"].keys() & found["roll_up"].keys()
     assert found["bulk"]["store"]["rows_per_s"] > found["bulk"]["executemany"]["rows_per_s"]
     assert printed.count("aim") >= len(found["aims"])
+
+
+def test_the_truth_of_the_figures_is_measured():
+    found, printed = measured("truth")
+    assert found["met"].keys() == found["aims"].keys()
+    assert found["booking"]["streams"] == 1000
+    assert found["booking"]["median_ms"] > 0
+    assert {each["many"]["mb"] > each["few"]["mb"] for each in found["export"]["formats"].values()} == {True}
+    assert found["requests"][-1]["times_fewer"] > 5
+    rows = {row["protocol"]: row for row in found["calibration"]["rows"]}
+    assert rows["grass"]["shown_unknown"] == 0
+    assert rows["all"]["known"] == 3 * found["calibration"]["hours"]
+    assert printed.count("aim") >= 4
