@@ -104,16 +104,20 @@ def effective_stake(memory: StreamrMemory, sponsorship: str) -> int | None:
     return None if staked is None else max(0, staked - memory.words.get(f"slashed/{sponsorship}", 0))
 
 
-def present(memory: StreamrMemory) -> dict[str, float]:
-    """Wei per second of each sponsorship by the newest rate; one that ran dry while it was measured earns 0."""
+def present(memory: StreamrMemory, now: datetime | None = None) -> dict[str, float]:
+    """Wei per second of each sponsorship by the newest rate; one that has run dry since it began earns 0.
+
+    When it runs dry is stated by the sponsorship beforehand; with `now` also what passed since the newest block.
+    """
     if not memory.slopes:
         return {}
     newest = memory.slopes[-1]
     begin, end = newest.first.mined_at.timestamp(), newest.last.mined_at.timestamp()
+    reached = end if now is None else max(end, now.timestamp())
     found = {}
     for each, rate in newest.wei_per_s.items():
         until = memory.words.get(f"solvent/{each}")
-        found[each] = 0.0 if until is not None and begin < until <= end else rate
+        found[each] = 0.0 if until is not None and begin < until <= reached else rate
     return found
 
 
@@ -170,7 +174,7 @@ def pace(memory: StreamrMemory, now: datetime) -> Pace | None:
     newest = memory.slopes[-1].last
     if now - newest.mined_at > OLDEST:
         return None
-    rates = present(memory)
+    rates = present(memory, now)
     second = newest.mined_at.timestamp()
     low = sum(rate * _share_of_next_hour(memory, each, second) for each, rate in rates.items())
     per_hour = HOUR_S / WHOLE

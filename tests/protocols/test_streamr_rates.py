@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from itertools import product
 
@@ -47,6 +48,14 @@ def test_a_sponsorship_that_ran_dry_between_the_blocks_earns_nothing_now(tell):
     between = int(mined(80_000_075).timestamp())
     dry = replace(memory, words={**memory.words, f"solvent/{SECOND}": between})
     assert reading(dry).pace.mean == pytest.approx(18.0)
+
+
+def test_one_that_has_run_dry_since_the_newest_block_is_known_to_earn_nothing(tell):
+    memory = tell(*WHOLE, *STAKES, *LATER)
+    until = mined(80_000_150) + timedelta(minutes=2)
+    dry = replace(memory, words={**memory.words, f"solvent/{SECOND}": int(until.timestamp())})
+    assert reading(dry, until - timedelta(seconds=1)).pace.mean == pytest.approx(27.0)
+    assert reading(dry, until).pace.mean == pytest.approx(18.0)
 
 
 def test_one_that_runs_dry_within_the_hour_lowers_the_low_end_only(tell):
