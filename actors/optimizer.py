@@ -28,7 +28,7 @@ from orch.messages import (
 )
 from orch.model.problems import SolverJob
 from orch.planning.decide import Study, decide, next_reallocation_at, study
-from orch.planning.foresee import foresee
+from orch.planning.foresee import dials_of, foresee, turned_by
 from orch.solvers.far import AnswerPending, FarSolver
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from orch.forecast.base import Forecaster
+    from orch.model.books import Turned
     from orch.model.fleet import Snapshot
     from orch.model.forecasts import Foresight, IncomeSeries
     from orch.model.moves import Guards
@@ -70,6 +71,7 @@ class _State:
     guards: Guards | None = None
     foresight: Foresight | None = None
     track: Track = field(default_factory=Track)
+    turned: tuple[Turned, ...] = ()
     prices: dict[str, Decimal] = field(default_factory=dict)
     analyze_at: datetime | None = None
     decide_at: datetime | None = None
@@ -104,7 +106,10 @@ class Optimizer(Actor):
                 state.snapshot = snapshot
             case GuardsChanged(guards=guards):
                 state.guards = guards
-            case HistoryTold(history=history):
+            case HistoryTold(history=history, turned=turned):
+                told_from = min((each.first_hour for each in history), default=self.house.clock.now())
+                known = dict.fromkeys((*turned, *state.turned))
+                state.turned = tuple(each for each in known if each.turned_at > told_from)
                 self._foresee(history)
             case Analyze(due_at=due_at):
                 if due_at == state.analyze_at:
@@ -117,6 +122,7 @@ class Optimizer(Actor):
             case ReallocationChanged(reallocation=reallocation):
                 if reallocation.state == "settled":
                     state.track = without(state.track, {change.node for change in reallocation.changes})
+                    state.turned = tuple(dict.fromkeys((*state.turned, *turned_by(reallocation))))
             case SolverAnswered(job=job, answer=answer):
                 self._learn(job, answer)
             case AreYouReady() | HowMuchWork():
@@ -128,7 +134,13 @@ class Optimizer(Actor):
     def _foresee(self, history: tuple[IncomeSeries, ...]) -> None:
         state, now = self._state, self.house.clock.now()
         state.foresight, state.track = foresee(
-            history, state.track, self._plan.forecaster, now, hours=self._plan.settings.horizon_h
+            history,
+            state.track,
+            self._plan.forecaster,
+            now,
+            hours=self._plan.settings.horizon_h,
+            turned=state.turned,
+            dials=dials_of(state.snapshot) if state.snapshot is not None else {},
         )
         self.tell(MONITOR, ForecastsScored(scored_at=now, score=score_of(state.track)))
 

@@ -64,7 +64,7 @@ def opportunities_now(
         state = node_state(profile, plan.host, reading, appraisal, ledger, failures, now)
         states.append(_by_hand(state))
     fleet = snapshot(plan.host, 1, now, now, tuple(states), tuple(known.values()), ledger, Resources())
-    solving = optimizer_plan(setting, SOLVER_S)
+    solving = optimizer_plan(setting, SOLVER_S, elsewhere=False)
     return study(fleet, Guards(), solving.settings, solving.solvers).opportunities
 
 

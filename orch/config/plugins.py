@@ -20,6 +20,7 @@ class Plugins:
         levers: The same for `LeverSpec`.
         strategies: The same for `StrategySpec`.
         solvers: Only the names count here.
+        forecasters: Likewise; what is installed by default.
     """
 
     def __init__(
@@ -29,11 +30,13 @@ class Plugins:
         levers: Mapping[str, Callable[[], Any]],
         strategies: Mapping[str, Callable[[], Any]],
         solvers: Mapping[str, Callable[[], Any]],
+        forecasters: Mapping[str, Callable[[], Any]] | None = None,
     ) -> None:
         self.protocols = protocols
         self.levers = levers
         self.strategies = strategies
         self.solvers = solvers
+        self.forecasters = forecasters if forecasters is not None else load_group("orch.forecasters")
 
 
 def installed() -> Plugins:

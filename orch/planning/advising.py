@@ -29,5 +29,5 @@ def advised(strategy: StrategySpec, options: Any, prospect: Prospect) -> Advice:
 
 
 def _failed(strategy: StrategySpec, what: str) -> Advice:
-    sentence = f"The strategy {strategy.name} {' '.join(what.split())[:400]}."
+    sentence = f"The strategy {strategy.name} {' '.join(what.split())[:1000]}."
     return Advice(move=False, reasons=("STRATEGY_FAILED",), sentence=sentence)

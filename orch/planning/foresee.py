@@ -6,17 +6,23 @@ import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from orch.forecast.covariance import covariance_of
 from orch.forecast.intervals import make_forecast
 from orch.forecast.score import Track, followed, scores_of
-from orch.model.forecasts import Foresight, IncomeSeries
+from orch.model.books import Turned
+from orch.model.forecasts import HOUR, Foresight, IncomeSeries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from orch.earnings.accounts import Income
     from orch.earnings.ledger import Ledger
     from orch.forecast.base import Forecaster
+    from orch.model.fleet import Snapshot
+    from orch.model.moves import Reallocation
+    from orch.model.resources import ResourceName
 
 HOUR_S = 3600
 LONGEST_H = 168
@@ -51,6 +57,45 @@ def _hour(income: Income, hour: int) -> float | None:
     return None if not usd and income.native.get(hour, 0.0) else usd
 
 
+def at_present_setting(series: IncomeSeries, turned: Iterable[Turned], dial: ResourceName | None) -> IncomeSeries:
+    """The series as it would be, had the dial always stood as it does now: hours before a move are scaled by it.
+
+    In proportion, for what a core earns changes little by there being others. The hour of the move itself, and
+    hours in which the dial stood at nothing, say nothing.
+    """
+    moves = [each for each in turned if each.node == series.node and each.resource == dial]
+    usd = list(series.usd)
+    for each in moves:
+        moved = (each.turned_at - series.first_hour) // HOUR
+        scale = each.after / each.before if each.before > 0.0 else None
+        for hour in range(min(max(moved, 0), len(usd))):
+            known = usd[hour]
+            usd[hour] = None if known is None or scale is None else known * scale
+        if 0 <= moved < len(usd):
+            usd[moved] = None
+    return replace(series, usd=tuple(usd)) if moves else series
+
+
+def dials_of(snapshot: Snapshot) -> dict[str, ResourceName]:
+    """The resource that each node's income depends on in proportion, where there is one."""
+    return {
+        node.name: each.resource
+        for node in snapshot.nodes
+        for each in node.outlooks
+        if each.form == "dial" and each.resource is not None
+    }
+
+
+def turned_by(move: Reallocation) -> tuple[Turned, ...]:
+    """The settings that a settled move changed."""
+    when = move.ended_at or move.started_at
+    return tuple(
+        Turned(node=each.node, resource=each.resource, before=each.from_value, after=each.to_value, turned_at=when)
+        for each in move.changes
+        if move.state == "settled" and each.from_value is not None and each.to_value is not None
+    )
+
+
 def foresee(
     history: Sequence[IncomeSeries],
     track: Track,
@@ -58,6 +103,8 @@ def foresee(
     now: datetime,
     *,
     hours: float = 24.0,
+    turned: Iterable[Turned] = (),
+    dials: Mapping[str, ResourceName] | None = None,
 ) -> tuple[Foresight, Track]:
     """What the history says of the next hours, and the record of what was said, with what has come judged.
 
@@ -67,7 +114,11 @@ def foresee(
         forecaster: Who continues a series; one that raises leaves its node without a forecast.
         now: The present.
         hours: How far ahead, at most a week.
+        turned: Settings that moves changed.
+        dials: The resource that each node's income depends on, where it does.
     """
+    moves = tuple(turned)
+    history = tuple(at_present_setting(series, moves, (dials or {}).get(series.node)) for series in history)
     ahead = max(1, min(math.ceil(hours), LONGEST_H))
     made = []
     for series in history:
@@ -81,7 +132,7 @@ def foresee(
     return (
         Foresight(
             made_at=now,
-            history=tuple(history),
+            history=history,
             forecasts=tuple(made),
             covariance=covariance_of(history),
             scores=tuple(scores_of(known).items()),

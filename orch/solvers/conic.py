@@ -19,6 +19,7 @@ from orch.solvers.answers import changes, fitted, found, nothing, objective, pre
 from orch.solvers.infeasible import why_infeasible
 from orch.solvers.levels import evaluate, runs
 from orch.solvers.linear_model import build
+from orch.solvers.risk import variance_of
 from orch.solvers.spans import TIGHT, conflicts, faults, scales, spans
 
 if TYPE_CHECKING:
@@ -190,7 +191,7 @@ class _Search:
             return
         worth = objective(self._problem, split)
         if self._aversion is not None:
-            worth -= self._aversion * _variance(self._problem, split)
+            worth -= self._aversion * variance_of(self._problem, split)
         if worth > self.best.worth:
             self.best = Best(split, worth)
 
@@ -258,20 +259,7 @@ def _allowed(problem: Problem, split: Split, *, bounded: bool) -> bool:
     if any(len(running.intersection(group.nodes)) > group.most for group in problem.groups):
         return False
     at_most = problem.max_variance
-    return not bounded or at_most is None or _variance(problem, split) <= at_most * (1.0 + RISK) + 1e-18
-
-
-def _variance(problem: Problem, split: Split) -> float:
-    """The variance of a split's hourly income, (USD/h)^2."""
-    shares = []
-    for index, node in enumerate(problem.nodes):
-        at = problem.covariance_at[index] if problem.covariance_at else evaluate(node, node.present).mean
-        shares.append(evaluate(node, split[node.name]).mean / at if at > 0.0 else 1.0)
-    return math.fsum(
-        a * b * each
-        for a, row in zip(shares, problem.covariance, strict=True)
-        for b, each in zip(shares, row, strict=True)
-    )
+    return not bounded or at_most is None or variance_of(problem, split) <= at_most * (1.0 + RISK) + 1e-18
 
 
 def _prices(layout: Layout, relaxed: Found) -> Resources:

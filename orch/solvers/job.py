@@ -13,14 +13,14 @@ import sys
 import time
 from functools import lru_cache
 from importlib import import_module
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import msgspec
 
 from orch.errors import ConfigError
 from orch.model.problems import Answer, SolverJob
+from orch.model.userfiles import load_object
 from orch.solvers.answers import nothing
 from orch.solvers.registry import load_solvers
 
@@ -60,19 +60,11 @@ def load_solver(name: str) -> Solver:
         return loader()
     where, _, attribute = name.rpartition(":")
     try:
-        module = _from_file(Path(where)) if where.endswith(".py") else import_module(where)
-        return cast("Solver", getattr(module, attribute))
+        if where.endswith(".py"):
+            return cast("Solver", load_object(Path(where), attribute))
+        return cast("Solver", getattr(import_module(where), attribute))
     except Exception as error:
         raise ConfigError((f"the solver {name!r} cannot be loaded: {error}",)) from error
-
-
-def _from_file(path: Path) -> Any:
-    spec = spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None:
-        raise ConfigError((f"{path} is no Python file",))
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def write_frame(stream: BinaryIO, body: bytes) -> None:

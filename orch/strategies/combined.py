@@ -10,7 +10,7 @@ What one of them makes of the problem (a forecast, a bound on risk) holds for th
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -28,7 +28,12 @@ if TYPE_CHECKING:
 class CombinedOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`of`: the names of the strategies; each has its own options under `[optimizer.<name>]`."""
 
-    of: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
+    of: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        """Raises ValueError when it combines nothing."""
+        if not self.of:
+            raise ValueError("of: name at least one strategy")
 
 
 class Combined:

@@ -9,6 +9,7 @@ from orch.config.plugins import Plugins
 from orch.errors import ConfigError
 from orch.model.base import Value
 from orch.model.wire import Secret
+from orch.strategies import periodic, predictive, risk_aware
 
 Url = Annotated[str, msgspec.Meta(pattern=r"^https?://[^/\s]+")]
 
@@ -80,6 +81,9 @@ def plugins():
         strategies={
             "threshold": lambda: SimpleNamespace(name="threshold", options=Threshold),
             "keep": lambda: SimpleNamespace(name="keep", options=Empty),
+            "periodic": lambda: periodic.STRATEGY,
+            "predictive": lambda: predictive.STRATEGY,
+            "risk_aware": lambda: risk_aware.STRATEGY,
         },
         solvers={"linear": None, "greedy": None, "keep": None},
     )
