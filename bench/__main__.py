@@ -1,10 +1,11 @@
-"""`python -m bench engine|store|truth`: figures beside their aims."""
+"""`python -m bench engine|solvers|store|truth`: figures beside their aims."""
 
 from __future__ import annotations
 
 import json
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from importlib import import_module
+from typing import Any
 
 
 def main(words: list[str] | None = None) -> None:
@@ -15,20 +16,50 @@ def main(words: list[str] | None = None) -> None:
         formatter_class=RawDescriptionHelpFormatter,
         epilog=(
             "engine  punctual snapshots, the stage's speed, share of a core and memory (a quarter of an hour)\n"
+            "solvers quality against the proven optimum over time, by solver and family (a few minutes)\n"
             "store   commits, bulk load and roll-up, each beside executemany (a minute)\n"
             "truth   honest intervals, booking, export of a million rows, questions per hour (ten minutes)"
         ),
     )
-    parser.add_argument("bench", choices=("engine", "store", "truth"))
+    parser.add_argument("bench", choices=("engine", "solvers", "store", "truth"))
     parser.add_argument("--json", action="store_true", help="one JSON document instead of tables")
     parser.add_argument("--quick", action="store_true", help="seconds: shows that it works, measures little")
+    only = parser.add_argument_group("solvers only")
+    only.add_argument("--family", help="one family instead of all, or several with commas between")
+    only.add_argument("--size", help="nodes, several with commas between (10)")
+    only.add_argument("--budget", help="budgets, such as 10ms,100ms,1s")
+    only.add_argument("--seeds", type=int, help="problems of each kind (10)")
     given = parser.parse_args(words)
     bench = import_module(f"bench.{given.bench}")
-    result = bench.run(quick=given.quick)
+    result = bench.run(quick=given.quick, **_of_solvers(given, parser))
     if given.json:
         print(json.dumps(result, indent=2))
     else:
         bench.show(result)
+
+
+def _of_solvers(given: Namespace, parser: ArgumentParser) -> dict[str, Any]:
+    """The options that only the bench of solvers takes, as its `run` takes them."""
+    found: dict[str, Any] = {}
+    if given.family:
+        found["families"] = given.family.split(",")
+    if given.size:
+        found["sizes"] = [int(each) for each in given.size.split(",")]
+    if given.budget:
+        found["budgets_s"] = [_seconds(each, parser) for each in given.budget.split(",")]
+    if given.seeds:
+        found["seeds"] = given.seeds
+    if found and given.bench != "solvers":
+        parser.error("--family, --size, --budget and --seeds are for the bench of solvers")
+    return found
+
+
+def _seconds(words: str, parser: ArgumentParser) -> float:
+    unit = "ms" if words.endswith("ms") else "s"
+    try:
+        return float(words.removesuffix(unit)) * (1e-3 if unit == "ms" else 1.0)
+    except ValueError:
+        parser.error(f"{words!r} is no budget such as 10ms or 1s")
 
 
 if __name__ == "__main__":

@@ -61,3 +61,13 @@ def test_the_truth_of_the_figures_is_measured():
     assert rows["grass"]["shown_unknown"] == 0
     assert rows["all"]["known"] == 3 * found["calibration"]["hours"]
     assert printed.count("aim") >= 4
+
+
+def test_solvers_are_measured_against_the_proven_optimum():
+    found, printed = measured("solvers")
+    assert found["met"].keys() == found["aims"].keys()
+    assert {table["family"] for table in found["tables"]} >= {"bundle", "nonconvex", "seed4"}
+    rows = [row for table in found["tables"] if table["family"] == "nonconvex" for row in table["rows"]]
+    assert {row["solver"] for row in rows} >= {"annealing", "exact", "genetic", "greedy", "linear"}
+    assert all(0.0 <= row["gap_pct"]["lowest"] <= row["gap_pct"]["median"] for row in rows)
+    assert printed.count("aim") >= len(found["aims"])

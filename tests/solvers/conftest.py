@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import strategies as st
 
-from orch.model.problems import Activity, Problem, ProblemNode
+from orch.model.problems import Activity, Group, Pair, Problem, ProblemNode
 from orch.model.resources import Resources, resources
 from orch.solvers import check
 
@@ -84,8 +84,15 @@ def problems(draw: Callable, *, bundles: bool, discrete: bool) -> Problem:
                 "step": {name: draw(st.sampled_from([1.0, 2.0])) for name in names},
             }
         nodes.append(node(f"n{index}", present, *activities, **more))
-    most = draw(st.one_of(st.none(), st.integers(0, 2))) if discrete else None
-    return problem(capacity, *nodes, max_changes=most)
+    if not discrete:
+        return problem(capacity, *nodes)
+    more = {"max_changes": draw(st.one_of(st.none(), st.integers(0, 2)))}
+    if len(nodes) > 1 and draw(st.booleans()):
+        worth = draw(st.sampled_from([-0.75, -0.25, 0.5, 1.0]))
+        more["pairs"] = (Pair(first="n0", second="n1", usd_per_hour=worth),)
+    if len(nodes) > 1 and draw(st.booleans()):
+        more["groups"] = (Group(name="g", nodes=tuple(each.name for each in nodes), most=draw(st.integers(0, 2))),)
+    return problem(capacity, *nodes, **more)
 
 
 class Kit:

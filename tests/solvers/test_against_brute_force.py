@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orch.model.problems import Budget
-from orch.solvers import check, exact, greedy, keep, linear
+from orch.solvers import annealing, check, exact, genetic, greedy, keep, linear
 
 BUDGET = Budget(seconds=5.0)
 QUICK = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
@@ -38,23 +38,42 @@ def test_greedy_and_linear_find_the_best_continuous_split(kit, data):
 
 @QUICK
 @given(data=st.data())
-def test_linear_finds_the_best_discrete_split_and_greedy_a_true_one_below_its_bound(kit, data):
-    problem = data.draw(kit.problems(bundles=True, discrete=True))
+def test_the_best_discrete_split_is_found_and_proven_and_others_lie_below_their_bounds(kit, data):
+    hold_discrete_answers_against_all_splits(kit, data.draw(kit.problems(bundles=True, discrete=True)))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@settings(QUICK, max_examples=10_000)
+@given(data=st.data())
+def test_ten_thousand_discrete_problems(kit, data):
+    hold_discrete_answers_against_all_splits(kit, data.draw(kit.problems(bundles=True, discrete=True)))
+
+
+def hold_discrete_answers_against_all_splits(kit, problem):
     best = kit.brute(problem)
-    exact, quick = linear.solve(problem, BUDGET, 1), greedy.solve(problem, BUDGET, 1)
-    for answer in (exact, quick):
+    proven, quick = linear.solve(problem, BUDGET, 1), greedy.solve(problem, BUDGET, 1)
+    listed = exact.solve(problem, BUDGET, 1)
+    searched = [annealing.solve(problem, BUDGET, 1), genetic.solve(problem, BUDGET, 1)]
+    for answer in (proven, quick, listed, *searched):
         assert check.check(problem, answer) == ()
+    assert listed.status == proven.status
     if best is None:
-        assert exact.status == "infeasible"
+        assert proven.status == "infeasible"
         assert quick.status in ("infeasible", "out_of_time")
         return
-    assert exact.status == "optimal"
+    assert proven.status == "optimal"
     # Amounts need not be whole where a resource has no steps, or where what a node has is between two steps.
-    assert exact.objective_usd >= best - 1e-5
+    assert proven.objective_usd >= best - 1e-5
+    assert listed.objective_usd == near(proven.objective_usd)
+    for answer in searched:
+        # So small a problem is searched to its end.
+        assert answer.objective_usd == near(proven.objective_usd)
+    exact_usd = proven.objective_usd
     assert quick.status != "infeasible"
     if quick.status != "out_of_time":
-        assert quick.objective_usd <= exact.objective_usd + 1e-5
-        assert quick.bound_usd >= exact.objective_usd - 1e-5
+        assert quick.objective_usd <= exact_usd + 1e-5
+        assert quick.bound_usd >= exact_usd - 1e-5
         kept = keep.solve(problem, BUDGET, 1)
         if kept.status == "feasible":
             assert quick.objective_usd >= kept.objective_usd - 1e-9
