@@ -205,7 +205,7 @@ def _sign_endpoints(memory: GolemMemory) -> list[Endpoint]:
     return [
         _asking(monitor, json_only=False, until=MESSAGE_END, max_bytes=FIRST_MESSAGE_BYTES),
         _asking(metrics, json_only=False),
-        _asking(check, deadline_s=CHECK_DEADLINE_S),
+        msgspec.structs.replace(_asking(check, deadline_s=CHECK_DEADLINE_S), probe=True),
         _get(memory, "accounts", f"{_PAYMENT}/providerAccounts", period_s=ACCOUNTS_S, lane="slow"),
         _get(memory, "driver", f"{_PAYMENT}/payments/status", period_s=ACCOUNTS_S, lane="slow"),
         _get(memory, "version", "/version/get", period_s=VERSION_S, lane="slow"),

@@ -156,6 +156,59 @@ def test_market_shows_what_is_sold_and_what_runs(world, client):
     assert feed.body.startswith(b"data: {")
 
 
+def test_the_daemon_counts_since_it_started(world, client):
+    coming = list(world.outages.of("compute", world.state.minute, world.state.minute + 14 * 1440))
+    pairs = itertools.pairwise(coming)
+    outage = next(after for before, after in pairs if after.begin - before.end > 12 * 60)
+    while world.state.minute < outage.begin - 1:
+        world.advance(world.time + timedelta(minutes=30))
+    before = counted(client)
+    world.advance(world.start + timedelta(minutes=outage.end + 1 - world.state.start_minute))
+    after = counted(client)
+    assert before["market_agreements_provider_approved"] > 0
+    assert after["market_agreements_provider_approved"] == 0, "it started anew after the outage"
+    assert set(after) <= set(before)
+    only = client.ask("golem", "/metrics-api/v1/filtered/web3_rpc", headers=()).body.decode()
+    assert {line.split("{")[0] for line in only.splitlines() if line[:1].isalpha()} == {
+        "web3_rpc_success",
+        "web3_rpc_error",
+    }
+
+
+def counted(client):
+    text = client.ask("golem", "/metrics-api/v1/expose", headers=()).body.decode()
+    samples = [line.rpartition(" ") for line in text.splitlines() if line and not line.startswith("#")]
+    return {name: int(value) for name, _, value in samples}
+
+
+def test_every_document_is_found_by_its_id(client):
+    invoice = rows(client, "invoices")[0]
+    (payment,) = rows(client, f"invoices/{invoice['invoiceId']}/payments")
+    assert invoice["agreementId"] in {part["agreementId"] for part in payment["agreementPayments"]}
+    activity = invoice["activityIds"][0]
+    chain = rows(client, f"payActivities/{activity}/debitNotes")
+    assert [note["debitNonce"] for note in chain] == list(range(len(chain), 0, -1))
+    note = rows(client, f"debitNotes/{chain[0]['debitNoteId']}")
+    assert note == {name: value for name, value in chain[0].items() if name != "debitNonce"}
+    (totals,) = [each for each in rows(client, "payActivities") if each["id"] == activity]
+    assert totals.items() <= rows(client, f"payActivities/{activity}").items()
+    assert rows(client, "payActivities/nobody") is None
+    client.json("golem", "/payment-api/v1/debitNotes/nobody", status=404)
+    assert client.json("golem", "/healthcheck") == {"status": "ok"}
+
+
+def test_events_tell_what_became_of_agreements(client):
+    events = client.json("golem", "/market-api/v1/agreementEvents", "timeout=0&maxEvents=5")
+    assert len(events) == 5
+    assert events == sorted(events, key=lambda event: event["eventDate"])
+    after = events[2]["eventDate"]
+    later = client.json("golem", "/market-api/v1/agreementEvents", f"timeout=0&afterTimestamp={after}&maxEvents=2")
+    assert later == events[3:5]
+    assert client.ask("golem", "/market-api/v1/agreementEvents", "afterTimestamp=2026-11-01").status == 400
+    accepted = rows(client, "debitNoteEvents", "timeout=0&maxEvents=3&afterTimestamp=2026-11-20T00:00:00Z")
+    assert {event["eventType"] for event in accepted} == {"DebitNoteAcceptedEvent"}
+
+
 def test_one_agreement_at_a_time_and_a_busy_share_of_two_thirds(worlds):
     shares = []
     for seed in range(5):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 import requests
+import yagna_seed
 from yagna_asking import ask_everything, begin
 from yagna_seed import Deal
 
@@ -115,6 +117,52 @@ def test_an_unknown_agreement_is_null_and_keeps_what_was_known(seeded):
         elapsed_s=0.0,
     )
     assert PROTOCOL.absorb(memory, f"agreement/{known}", reply, NOW).pays[known].gone
+
+
+def test_a_running_agreement_is_committed_at_the_size_it_was_signed_for(seeded):
+    running = next(deal for deal in seeded.seeded if deal.name == "running")
+    yagna_seed.run(seeded.data_dir, seeded.identity, running, threads=3)
+    ended = next(deal for deal in seeded.seeded if deal.name == "accepted")
+    yagna_seed.run(seeded.data_dir, seeded.identity, ended, threads=8, state="Terminated")
+    memory = ask_everything(begin(seeded), NOW)
+    assert memory.running == (running.agreement_id,)
+    committed = PROTOCOL.reading(memory, NOW).committed
+    assert committed.cpu_cores == 3.0
+    assert committed.memory_gb == pytest.approx(4.0 * 1.073741824)
+    assert memory.terms[ended.agreement_id].resources.cpu_cores == 8.0
+
+
+def test_the_daemon_says_how_it_is(seeded):
+    memory = ask_everything(begin(seeded), NOW)
+    assert memory.failures.keys() == {"healthcheck"}
+    assert memory.signs.trouble == "relay-check: net-service-error"
+    assert memory.signs.activities == ()
+    assert (memory.signs.version, memory.signs.update, memory.signs.driver) == ("0.17.6", None, ())
+    assert (memory.signs.counters.proposals, memory.signs.counters.refused_by_them) == (0, 0)
+    assert "no_account" in {finding.code for finding in PROTOCOL.reading(memory, NOW).findings}
+    seeded.command("payment", "init", "--receiver", "--network", "polygon", "--driver", "erc20")
+    memory = ask_everything(begin(seeded), NOW)
+    assert memory.signs.accounts == ("erc20-polygon-glm",)
+
+
+def test_payments_are_told_apart_from_earnings_and_add_up(seeded):
+    memory = ask_everything(begin(seeded), NOW)
+    paid = [each for each in PROTOCOL.reading(memory, NOW).accruals if each.kind == "paid"]
+    assert sum((each.amounts.settled for each in paid), Decimal(0)) == seeded.expected().paid
+    assert all(re.fullmatch("0x[0-9a-f]{64}", each.reference) for each in paid)
+    assert memory.mismatch_since is None
+
+
+def test_nothing_changes_when_the_daemon_starts_again_between_two_polls(seeded):
+    memory = ask_everything(begin(seeded), NOW)
+    before = PROTOCOL.reading(memory, NOW)
+    seeded.stop()
+    seeded.start()
+    after = PROTOCOL.reading(ask_everything(memory, NOW), NOW)
+    assert after.accruals == before.accruals
+    assert after.pace == before.pace
+    fresh = PROTOCOL.reading(ask_everything(begin(seeded), NOW), NOW)
+    assert sorted(fresh.accruals, key=repr) == sorted(after.accruals, key=repr)
 
 
 def test_a_wrong_key_is_refused_in_plain_text(seeded):
