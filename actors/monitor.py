@@ -50,11 +50,16 @@ KEPT_DECISIONS = 20
 
 @dataclass(frozen=True)
 class MonitorPlan:
-    """What the monitor is told. `board_every_s`: seconds of the clock between boards, 0 for every tick."""
+    """What the monitor is told.
+
+    `board_every_s`: seconds of the clock between boards, 0 for every tick. `display`: the currency that people are
+    shown beside USD.
+    """
 
     engine: EngineView
     costs: RunningCosts
     board_every_s: float = 0.0
+    display: str | None = None
 
 
 @dataclass
@@ -152,6 +157,7 @@ class Monitor(Actor):
             self._alerts(),
             kpis(state.tally, snapshot, state.moves.values(), state.score),
             self._plan.costs,
+            self._plan.display,
         )
 
     def _publish(self, snapshot: Snapshot, *, at_once: bool = False) -> None:

@@ -73,7 +73,10 @@ def recipes(setting: Setting, house: House, fittings: Fittings) -> tuple[Recipe,
         keep=fittings.keep,
     )
     watching = MonitorPlan(
-        engine=fittings.engine, costs=running_costs(setting), board_every_s=fittings.board_every_s
+        engine=fittings.engine,
+        costs=running_costs(setting),
+        board_every_s=fittings.board_every_s,
+        display=setting.config.prices.display,
     )
     coordinating, pricing = coordinator_plan(setting), pricing_plan(setting, fittings.price_cache)
     optimizing, reallocating = optimizer_plan(setting, fittings.solver_s), reallocation_plan(setting)

@@ -14,6 +14,7 @@ from orch.cli.words import (
     TITLES,
     UNKNOWN,
     age,
+    also,
     amount,
     asking_in_words,
     earned_in_words,
@@ -143,15 +144,17 @@ def _income(board: Dashboard) -> Iterator[RenderableType]:
     line = Text("\n")
     line.append(f"{usd_per_hour(rate.mean if rate else None)} USD/h", style="bold")
     if rate is not None:
+        line.append(also(rate.mean, board.display, "/h"))
         line.append(f"  {interval(rate)}  {rate.evidence}, {age(rate.age_s)}")
-        line.append(f"  {usd(rate.mean * 24)} USD a day", style="dim")
+        line.append(f"  {usd(rate.mean * 24)} USD{also(rate.mean * 24, board.display)} a day", style="dim")
     else:
         line.append("  not known yet", style="dim")
     yield line
     parts = []
     if rate is not None:
         net = rate.net_mean
-        parts.append(f"net {usd_per_hour(net)} USD/h" + ("" if net is not None else " (running costs not known)"))
+        why = f" ({rate.net_note or 'running costs not known'})" if net is None or rate.net_note else ""
+        parts.append(f"net {usd_per_hour(net)} USD/h{also(net, board.display, '/h')}{why}")
     if total.leaves_out:
         parts.append(f"leaves out {', '.join(total.leaves_out)}: income not known")
     if parts:
@@ -159,7 +162,10 @@ def _income(board: Dashboard) -> Iterator[RenderableType]:
     if len(total.by_protocol) < sum(node.usd_per_hour is not None for node in board.nodes):
         shares = (f"{name} {usd_per_hour(each.mean)}" for name, each in sorted(total.by_protocol.items()))
         yield Text(f"by protocol: {' · '.join(shares)}", style="dim")
-    yield Text(f"earned so far: {earned_in_words(total.earned_usd)}")
+    whole = also(earned_sum(total.earned_usd), board.display)
+    yield Text(f"earned so far: {earned_in_words(total.earned_usd)}{whole}")
+    if board.display is not None:
+        yield Text(board.display.sentence, style="yellow" if board.display.state in ("stale", "unknown") else "dim")
 
 
 def _nodes(board: Dashboard) -> Table:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
+    from orch.model.board import DisplayView
     from orch.model.money import EarnedUsd, Rate
     from orch.model.moves import Change, Reallocation
     from orch.model.plans import Code
@@ -109,6 +110,13 @@ def usd_per_hour(amount: float | None, *, signed: bool = False) -> str:
     text = f"{size:,.4f}" if size == 0 or size >= 0.001 else f"{size:.6f}"
     sign = "-" if amount < 0 else "+" if signed else ""
     return f"{sign}{text}"
+
+
+def also(amount: Decimal | float | None, display: DisplayView | None, unit: str = "") -> str:
+    """` (0.1020 EUR)`: the same in the currency that people count in; nothing where its rate is not known."""
+    if amount is None or display is None or display.usd is None:
+        return ""
+    return f" ({usd(Decimal(str(amount)) / display.usd)} {display.currency}{unit})"
 
 
 def interval(rate: Rate | None) -> str:

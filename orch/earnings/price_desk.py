@@ -1,7 +1,7 @@
 """When each price source is asked, what came of it, and which prices are accepted. No clock, no network, no disk.
 
-Every source has its own schedule: after a good answer the next question is a cycle later, after a bad one the wait
-doubles from 15 s to 30 min, or is what the source asked for. A source that failed five times in a row is asked one
+Sources that answer are asked again with the next cycle, all at once; after a bad answer a source waits alone: its
+wait doubles from 15 s to 30 min, or is what the source asked for. One that failed five times in a row is asked one
 question, not all, until it answers again. Prices are put together when nothing is on its way any more.
 """
 
@@ -84,6 +84,7 @@ class PriceDesk:
         self._missing: set[tuple[str, str]] = set()
         self._off: frozenset[Dollar] = frozenset()
         self._faults: list[Failure] = []
+        self._cycle_at: datetime | None = None
 
     @property
     def accepted(self) -> tuple[Price, ...]:
@@ -97,17 +98,21 @@ class PriceDesk:
     # -- asking ------------------------------------------------------------------------------------------
 
     def ask(self, now: datetime) -> tuple[Question, ...]:
-        """What to ask now."""
+        """What to ask now. Sources that are well are all asked at once: prices of one moment are compared."""
+        begins = self._cycle_at is None or now >= self._cycle_at
+        if begins:
+            self._cycle_at = now + self._pause(now)
         asked: list[Question] = []
         for source in self._sources:
             circuit = self._circuits[source.name]
-            if circuit.on_way or (circuit.due_at is not None and circuit.due_at > now):
+            early = timedelta(seconds=self._terms.refresh_s * JITTER if begins and not circuit.failures else 0.0)
+            if circuit.on_way or (circuit.due_at is not None and circuit.due_at - early > now):
                 continue
             questions = self._questions(source, now)
             if circuit.failures >= BROKEN_AFTER:
                 questions = questions[:1]
             if not questions:
-                circuit.due_at = now + self._pause(source.name, now)
+                circuit.due_at = self._cycle_at
             circuit.on_way = {each.key: each for each in questions}
             circuit.trouble, circuit.doubt, circuit.good = None, None, False
             asked += questions
@@ -156,7 +161,7 @@ class PriceDesk:
         else:
             self._read(source, question, reply, now)
         if not circuit.on_way:
-            self._schedule(source.name, circuit, now)
+            self._schedule(circuit, now)
 
     def _read(self, source: Source, question: Question, reply: Reply, now: datetime) -> None:
         circuit = self._circuits[source.name]
@@ -213,19 +218,26 @@ class PriceDesk:
             self._unlisted[source.name, token] = now + UNLISTED_FOR
             self._quotes.pop((source.name, token), None)
 
-    def _schedule(self, name: str, circuit: Circuit, now: datetime) -> None:
+    def _schedule(self, circuit: Circuit, now: datetime) -> None:
         trouble = circuit.trouble or (None if circuit.good else circuit.doubt)
         if trouble is None:
             circuit.failures = 0
-            circuit.due_at = now + self._pause(name, now)
+            circuit.due_at = self._next_cycle(now)
             return
         circuit.failures += 1
         wait_s = min(FIRST_RETRY_S * 2.0 ** (circuit.failures - 1), LONGEST_RETRY_S)
         circuit.due_at = now + timedelta(seconds=max(wait_s, trouble.retry_after_s or 0.0))
 
-    def _pause(self, name: str, now: datetime) -> timedelta:
+    def _next_cycle(self, now: datetime) -> datetime | None:
+        """The next cycle, or the one after it for a source that has just been asked on its own."""
+        due_at, cycle_s = self._cycle_at, self._terms.refresh_s
+        if due_at is not None and (due_at - now).total_seconds() < cycle_s / 2.0:
+            return due_at + timedelta(seconds=cycle_s * (1.0 + JITTER))
+        return due_at
+
+    def _pause(self, now: datetime) -> timedelta:
         """A cycle, a little longer than asked for, so that not all engines ask at the same second."""
-        share = zlib.crc32(f"{name}@{now.isoformat()}".encode()) / 2**32
+        share = zlib.crc32(now.isoformat().encode()) / 2**32
         return timedelta(seconds=self._terms.refresh_s * (1.0 + JITTER * share))
 
     # -- settling ----------------------------------------------------------------------------------------

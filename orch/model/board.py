@@ -10,7 +10,7 @@ import msgspec
 from orch.model.alerts import Alert
 from orch.model.base import Value
 from orch.model.fleet import Mode
-from orch.model.money import EarnedUsd, Rate
+from orch.model.money import EarnedUsd, PriceState, Rate
 from orch.model.moves import Reallocation
 from orch.model.plans import Blocker
 from orch.model.readings import Health, ObserverRate
@@ -110,6 +110,22 @@ class OpportunityView(Value):
     sentence: str
 
 
+class DisplayView(Value):
+    """The currency that people are shown beside USD. JSON itself stays in USD.
+
+    `usd` is what one unit of it is in USD, None when no rate is known: then people are shown USD only, and
+    `sentence` says so.
+    """
+
+    currency: str
+    usd: Decimal | None
+    source: str | None
+    observed_at: datetime | None
+    age_s: float | None
+    state: PriceState
+    sentence: str
+
+
 class Dashboard(Value):
     """The whole board."""
 
@@ -128,3 +144,4 @@ class Dashboard(Value):
     recent_changes: tuple[Reallocation, ...]
     alerts: tuple[Alert, ...]
     kpis: Kpis
+    display: DisplayView | None = None

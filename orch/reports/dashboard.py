@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 from orch.earnings.costs import RunningCosts, idle_cost, less, total_cost
 from orch.earnings.rates import add_rates
 from orch.model.base import Value
-from orch.model.board import Dashboard, EngineView, Kpis, NodeView, ObserverView, OpportunityView, TotalView
+from orch.model.board import (
+    Dashboard,
+    DisplayView,
+    EngineView,
+    Kpis,
+    NodeView,
+    ObserverView,
+    OpportunityView,
+    TotalView,
+)
 from orch.model.resources import RESOURCES, Resources, resources
 
 if TYPE_CHECKING:
@@ -38,8 +47,9 @@ def get_dashboard_metrics(
     alerts: tuple[Alert, ...],
     kpis: Kpis,
     costs: RunningCosts,
+    display: str | None = None,
 ) -> Dashboard:
-    """The whole board from what is known."""
+    """The whole board from what is known; `display` is the currency that people are shown beside USD."""
     total = _total(snapshot, costs)
     mean = total.usd_per_hour.mean if total.usd_per_hour is not None else None
     recent = sorted(reallocations, key=lambda each: each.started_at, reverse=True)[:RECENT]
@@ -59,6 +69,37 @@ def get_dashboard_metrics(
         recent_changes=tuple(recent),
         alerts=alerts,
         kpis=kpis,
+        display=_display(snapshot, display),
+    )
+
+
+def _display(snapshot: Snapshot, currency: str | None) -> DisplayView | None:
+    """A currency with its rate; None when people are to be shown USD only."""
+    if currency is None or currency == "USD":
+        return None
+    found = next((each for each in snapshot.currencies if each.token == currency), None)
+    if found is None or found.price is None:
+        sentence = f"the rate of {currency} is not known: shown in USD only"
+        return DisplayView(
+            currency=currency,
+            usd=None,
+            source=None,
+            observed_at=None,
+            age_s=None,
+            state="unknown",
+            sentence=sentence,
+        )
+    price = found.price
+    age = "" if found.age_s is None else f", {found.age_s / 60.0:.0f} min old"
+    stale = ", stale" if found.state == "stale" else ""
+    return DisplayView(
+        currency=currency,
+        usd=price.usd,
+        source=price.source,
+        observed_at=price.observed_at,
+        age_s=found.age_s,
+        state=found.state,
+        sentence=f"1 {currency} = {price.usd:.6g} USD ({price.source}{age}{stale})",
     )
 
 
