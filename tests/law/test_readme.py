@@ -34,10 +34,18 @@ def test_the_two_commands_come_first_each_on_a_line_of_its_own():
 
 
 def test_its_configuration_is_one(tmp_path):
-    (table,) = blocks("toml")
+    table, _ = blocks("toml")
     config = from_tables(tomllib.loads(table), {"YAGNA_APPKEY": "key", "GRASS_TOKEN": "token"}, tmp_path)
     assert [node.protocol for node in config.nodes] == ["storj", "golem", "streamr", "grass"]
     assert config.mode == "suggest"
+
+
+def test_its_costs_and_prices_are_understood(tmp_path):
+    _, table = blocks("toml")
+    config = from_tables(tomllib.loads(table), {}, tmp_path)
+    assert (config.costs.tariff.currency, config.costs.watts.source) == ("EUR", "rapl")
+    assert config.prices.display == "EUR"
+    assert [each.code for each in config.findings] == ["no_nodes"]
 
 
 def test_its_configuration_is_what_init_writes():
@@ -61,7 +69,7 @@ def test_its_configuration_is_what_init_writes():
     given = Given(operator=f"0x{'0' * 40}", rpc_url="https://polygon.example/rpc")
     facts = HostFacts(measured=Resources(cpu_cores=16.0, memory_gb=64.0, storage_gb=8000.0))
     made = draft(propose(seen, opened, given), {}, facts)
-    assert blocks("toml") == [with_sections("", made.sections, "orch.toml", HEADING)]
+    assert blocks("toml")[:1] == [with_sections("", made.sections, "orch.toml", HEADING)]
 
 
 def test_every_option_it_names_of_init_exists():
