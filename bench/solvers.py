@@ -1,13 +1,14 @@
 """Solvers against the proven optimum, over time: `python -m bench solvers`.
 
-Every problem's optimum is proven first, by HiGHS and by enumeration, which must agree (a bounded variance only by the
-best answer met, and the table says so). Then every solver gets every budget with every seed; what counts is the
-split it gives, as the independent checker values it. `racers` is where other solvers join.
+Every problem's optimum is proven first, by HiGHS and by enumeration, which must agree (a bounded variance only
+by the best answer met, and the table says so). Then every solver gets every budget with every seed; what counts
+is the split it gives, as the independent checker values it. `racers` is where other solvers join.
 """
 
 from __future__ import annotations
 
 import time
+from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -134,13 +135,9 @@ def _figures(seeds: int, sizes: Sequence[int]) -> list[dict[str, Any]]:
     found = []
     for size in sizes:
         problems = [instance("nonconvex", size, seed) for seed in range(seeds)]
-        highs = [
-            _quickest(lambda each=problem: linear.solve(each, Budget(seconds=60.0), 0)) for problem in problems
-        ]
+        highs = _each("linear", problems)
         if size == 10:
-            own = [
-                _quickest(lambda each=problem: exact.solve(each, Budget(seconds=60.0), 0)) for problem in problems
-            ]
+            own = _each("exact", problems)
             ratio = median(theirs / ours for theirs, ours in zip(highs, own, strict=True))
             found.append(_figure("proof of 10 nodes, times as fast as HiGHS", ratio, 5.0, at_least=True))
         tasks = [_task(problem) for problem in problems]
@@ -161,22 +158,25 @@ def _plans(seeds: int) -> list[float]:
     solvers, found = solvers_for("linear"), []
     for seed in range(seeds):
         problem = instance("seed4", 4, seed)
-        found.append(
-            _quickest(
-                lambda each=problem: calculate_optimal_allocation(each, "linear", Budget(seconds=1.0), 0, solvers)
-            )
-        )
+        plan = partial(calculate_optimal_allocation, problem, "linear", Budget(seconds=1.0), 0, solvers)
+        found.append(_quickest(plan))
     return found
 
 
 def _quickest(work: Callable[[], object], times: int = 3) -> float:
-    """The least of a few runs, in seconds: what the work takes when nobody else is at work."""
+    """The least of a few runs, in seconds of a core: what the work takes when nobody else is at work."""
     taken = []
     for _ in range(times):
-        started = time.perf_counter()
+        started = time.process_time()
         work()
-        taken.append(time.perf_counter() - started)
+        taken.append(time.process_time() - started)
     return min(taken)
+
+
+def _each(name: str, problems: Sequence[Problem]) -> list[float]:
+    """What a solver takes for each problem with all the time it wants."""
+    solve = load_solvers()[name]()
+    return [_quickest(partial(solve, problem, Budget(seconds=60.0), 0)) for problem in problems]
 
 
 def _figure(aim: str, value: float, wanted: float, *, at_least: bool) -> dict[str, Any]:
@@ -186,9 +186,8 @@ def _figure(aim: str, value: float, wanted: float, *, at_least: bool) -> dict[st
 
 def show(found: dict[str, Any]) -> None:
     """Print what `run` measured."""
-    print(
-        f"{found['machine']['cpu']}, {found['machine']['cores']} cores, load {found['load'][0]} to {found['load'][1]}"
-    )
+    where = found["machine"]
+    print(f"{where['cpu']}, {where['cores']} cores, load {found['load'][0]} to {found['load'][1]}")
     for table in found["tables"]:
         best = "the proven optimum" if table["proven"] else "the best answer met"
         print(f"\n{table['family']}, {table['size']} nodes, {table['seeds']} seeds: gap in % to {best}")
