@@ -14,7 +14,7 @@ AIMS: dict[str, Any] = {
     "export_growth_mb": 24.0,
     "times_fewer_requests": 20.0,
 }
-"""`export_growth_mb`: how much more memory a million rows may take than sixty thousand."""
+"""`export_growth_mb`: how much more memory a million rows may take than a quarter of a million."""
 SEEDS = range(200, 220)
 
 

@@ -105,7 +105,7 @@ def _reading(node: int, streams: int, number: int, now: datetime) -> Any:
     )
 
 
-def export_ledger(rows: int = 1_000_000, few: int = 60_000) -> dict[str, Any]:
+def export_ledger(rows: int = 1_000_000, few: int = 250_000) -> dict[str, Any]:
     """Seconds and memory of `orch export ledger` over so many rows, beside the same over a few.
 
     Memory is the peak of the exporting process (PSS, MB). It is flat when it does not grow with the rows. Both

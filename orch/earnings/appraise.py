@@ -132,7 +132,9 @@ def _usd(unit: str, prices: Mapping[str, PriceNow]) -> float | None:
     if unit == "USD":
         return 1.0
     known = prices.get(unit)
-    return None if known is None or known.price is None else float(known.price.usd)
+    if known is None or known.price is None or not known.price.usd.is_finite() or known.price.usd <= 0:
+        return None
+    return float(known.price.usd)
 
 
 def _price_doubt(unit: str, prices: Mapping[str, PriceNow], seen: Wander | None) -> float:

@@ -278,11 +278,13 @@ def _sign(kind: EntryKind) -> int:
 
 
 def quote_for(unit: str, price_of: PriceOf, now: datetime) -> Quote | None:
-    """The price to book a unit with, or None when it has none now."""
+    """The price to book a unit with, or None when it has none now, or one that cannot be a price."""
     if unit == "USD":
         return Quote(ONE, "unit", now)
     known = price_of(unit)
     if known is None or known.price is None or known.state == "unknown":
+        return None
+    if not known.price.usd.is_finite() or known.price.usd <= 0:
         return None
     return Quote(to_fixed(known.price.usd), known.price.source, known.price.observed_at)
 

@@ -27,8 +27,8 @@ MOST_WEIGHT = 300.0
 """For so many moves the usual counts, and so many are remembered: a day of five minutes each."""
 
 DAY_S = 86_400.0
-FIGURE_STANDS_S = 300.0
-"""A figure stands until the node's next answer, about so long."""
+FIGURE_STANDS_S = 150.0
+"""A figure stands until the node's next answer, some five minutes; on average it has stood for half of that."""
 
 
 class Wander(Value):

@@ -5,5 +5,6 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-# The tests and the processes they start import the helpers by name; importlib mode adds nothing to the path.
-sys.path.insert(0, str(Path(__file__).parent))
+# The tests and the processes they start import helpers and benches by name; importlib mode adds nothing to the path.
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parents[1])]

@@ -130,3 +130,26 @@ def test_after_a_restart_a_dial_turned_by_hand_is_seen():
     found = appraise(reading(4.0), income(*[0.5] * 49), glm(), COSTS, None, at(49), 24.0, (move,))
     assert found.regime is not None
     assert (found.regime.dial, found.regime.dial_before) == (4.0, 2.0)
+
+
+@pytest.mark.parametrize("usd", ["0", "NaN", "Infinity", "-0.2"])
+def test_a_price_that_cannot_be_one_makes_the_rate_unknown_not_zero(usd):
+    price = Price(token="GLM", usd=Decimal(usd), source="s", observed_at=T0, fetched_at=T0)
+    odd = {"GLM": PriceNow(token="GLM", state="fresh", price=price, age_s=0.0)}
+    found = appraise(reading(), income(*[0.5] * 48), odd, COSTS, None, at(48), 24.0)
+    assert (found.rate, found.worth) == (None, None)
+
+
+def test_works_formula_is_pooled_with_the_level_the_ledger_shows():
+    pace = Pace(unit="GLM", low=0.5, mean=0.6, high=0.7, evidence="accrued", window_s=7 * 86400, as_of=at(120))
+    guess = Pace(unit="GLM", low=0.5, mean=0.6, high=0.7, evidence="estimated", window_s=7 * 86400, as_of=at(120))
+    earned = income(*[0.4] * 120)
+    both = appraise(reading(pace=pace), earned, glm(), COSTS, None, at(120), 24.0)
+    alone = appraise(reading(pace=guess), earned, glm(), COSTS, None, at(120), 24.0)
+    young = appraise(reading(pace=pace), income(*[0.4] * 72), glm(), COSTS, None, at(72), 24.0)
+    assert both.interval is not None
+    assert both.interval.mean == pytest.approx(0.5)
+    assert both.interval.low < 0.45
+    assert alone.interval is not None
+    assert young.interval is not None
+    assert alone.interval.mean == young.interval.mean == 0.6
