@@ -84,7 +84,9 @@ def _solved(problem: Problem, budget: Budget, seed: int, aversion: float | None)
     def spent() -> float:
         return time.perf_counter() - started
 
-    wrong = faults(problem) or conflicts(problem) or _unusable(problem)
+    if not problem.covariance:
+        return nothing("infeasible", NAME, ("no covariance is known",), seconds=spent(), seed=seed)
+    wrong = faults(problem) or conflicts(problem)
     if wrong:
         return nothing("infeasible", NAME, wrong, seconds=spent(), seed=seed)
     from orch.solvers.cones import Cones
@@ -272,23 +274,6 @@ def _prices(layout: Layout, relaxed: Found) -> Resources:
             for name, row in layout.capacity_rows.items()
         }
     )
-
-
-def _unusable(problem: Problem) -> tuple[str, ...]:
-    """What makes a covariance meaningless."""
-    count = len(problem.nodes)
-    if not problem.covariance:
-        return ("a variance counts, and no covariance is known",)
-    if [len(row) for row in problem.covariance] != [count] * count:
-        return (f"the covariance is not one of {count} nodes",)
-    if problem.covariance_at and len(problem.covariance_at) != count:
-        return (f"the covariance belongs to {len(problem.covariance_at)} rates, not to {count}",)
-    numbers = [*(each for row in problem.covariance for each in row), *problem.covariance_at]
-    if not all(math.isfinite(each) for each in numbers):
-        return ("the covariance has values that are no numbers",)
-    if problem.max_variance is not None and not problem.max_variance >= 0.0:
-        return (f"a variance of at most {problem.max_variance} is asked for",)
-    return ()
 
 
 def _why_not(problem: Problem) -> tuple[str, ...]:

@@ -90,3 +90,10 @@ def test_every_room_is_on_its_map():
     rooms = {room for room in rooms if any(path.name != "__init__.py" for path in (ROOT / room).glob("*.py"))}
     mapped = set(re.findall(r"`(orch/\w+)", README))
     assert rooms <= mapped, f"not on the map: {sorted(rooms - mapped)}"
+
+
+def test_its_own_rule_is_one(tmp_path):
+    (rule,) = blocks("python")
+    (tmp_path / "my_rule.py").write_text(rule)
+    config = from_tables({"optimizer": {"strategy": "./my_rule.py"}}, {}, tmp_path)
+    assert config.optimizer.strategy == "my_rule"

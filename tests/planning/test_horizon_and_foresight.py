@@ -10,11 +10,12 @@ from msgspec.structs import replace
 from orch.earnings.accounts import Income
 from orch.forecast.ensemble import FORECASTER
 from orch.forecast.score import Track
+from orch.model.books import Turned
 from orch.model.forecasts import HOUR, IncomeSeries
 from orch.model.problems import Problem, ProblemNode
 from orch.model.resources import Resources
 from orch.planning.advising import advised
-from orch.planning.foresee import foresee, income_series
+from orch.planning.foresee import at_present_setting, foresee, income_series
 from orch.planning.horizon import with_horizon
 from orch.planning.settings import PlanSettings
 from orch.strategies.base import Advice
@@ -108,3 +109,22 @@ def test_a_strategy_that_fails_stays_and_says_why(answer, said):
     advice = advised(Strange(answer), None, None)
     assert (advice.move, advice.reasons) == (False, ("STRATEGY_FAILED",))
     assert said in advice.sentence
+
+
+def test_hours_before_a_move_speak_of_the_present_setting():
+    told = IncomeSeries(node="a", first_hour=START, usd=(1.0, 1.0, 1.0, 3.0, None, 3.0))
+
+    def turned(resource, before, after, hour, node="a"):
+        return Turned(node=node, resource=resource, before=before, after=after, turned_at=START + hour * HOUR)
+
+    moved = turned("cpu_cores", 2.0, 6.0, 2.5)
+    assert at_present_setting(told, (moved,), "cpu_cores").usd == (3.0, 3.0, None, 3.0, None, 3.0)
+    others = (turned("memory_gb", 1.0, 2.0, 2), turned("cpu_cores", 1.0, 2.0, 2, node="b"))
+    assert at_present_setting(told, others, "cpu_cores") is told
+    assert at_present_setting(told, (moved,), None) is told
+    twice = (turned("cpu_cores", 1.0, 2.0, 1), moved)
+    assert at_present_setting(told, twice, "cpu_cores").usd == (6.0, None, None, 3.0, None, 3.0)
+    from_nothing = (turned("cpu_cores", 0.0, 2.0, 2),)
+    assert at_present_setting(told, from_nothing, "cpu_cores").usd == (None, None, None, 3.0, None, 3.0)
+    before_all = (turned("cpu_cores", 1.0, 2.0, -5),)
+    assert at_present_setting(told, before_all, "cpu_cores").usd == told.usd
