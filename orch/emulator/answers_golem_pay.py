@@ -91,7 +91,7 @@ def _documents(world: World, rest: list[str], after: float | None, most: int | N
         case ["debitNotes"]:
             return json_response(_debit_notes(world, after)[:most])
         case ["debitNotes", identity]:
-            note = next((each for each in _debit_notes(world, None) if each["debitNoteId"] == identity), None)
+            note = _note_named(world, identity)
             return json_response({"message": None}, 404) if note is None else json_response(note)
         case ["debitNotes", _, "payments"]:
             return Response(status=501)
@@ -188,8 +188,8 @@ def _chain(world: World, agreement: Agreement | None) -> list[dict[str, Any]]:
     """The debit notes of one activity, newest first, numbered."""
     if agreement is None:
         return []
-    notes = [each for each in _debit_notes(world, None) if each["agreementId"] == agreement.id]
-    return [note | {"debitNonce": number} for number, note in enumerate(notes, start=1)][::-1]
+    notes = _notes_of(world, agreement)
+    return [_debit_note(world, *note) | {"debitNonce": note[1]} for note in reversed(notes)]
 
 
 def _pays_for(world: World, payment: dict[str, Any], invoice: str) -> bool:
@@ -243,18 +243,28 @@ def _millis(second: float) -> str:
 
 def _debit_notes(world: World, after: float | None) -> list[dict[str, Any]]:
     """One note per activity every 120 s, each with the total so far."""
-    minute = world.state.minute
-    notes = []
     oldest = None if after is None else after - 7 * 3600
-    for agreement in _known(world, oldest):
-        end = minute if agreement.ended < 0 else min(minute, agreement.ended)
-        for count in range(1, (end - agreement.signed) // NOTE_MINUTES + 1):
-            second = (agreement.signed + count * NOTE_MINUTES) * MINUTE + 0.123
-            if after is not None and second <= after:
-                continue
-            notes.append((second, count, agreement))
-    notes.sort(key=lambda note: note[0])
-    return [_debit_note(world, *note) for note in notes]
+    notes = [note for each in _known(world, oldest) for note in _notes_of(world, each)]
+    wanted = [note for note in notes if after is None or note[0] > after]
+    return [_debit_note(world, *note) for note in sorted(wanted, key=lambda note: note[0])]
+
+
+def _notes_of(world: World, agreement: Agreement) -> list[tuple[float, int, Agreement]]:
+    """The notes of one agreement so far, oldest first: when, which, of what."""
+    minute = world.state.minute
+    end = minute if agreement.ended < 0 else min(minute, agreement.ended)
+    count = (end - agreement.signed) // NOTE_MINUTES
+    return [
+        ((agreement.signed + number * NOTE_MINUTES) * MINUTE + 0.123, number, agreement)
+        for number in range(1, count + 1)
+    ]
+
+
+def _note_named(world: World, identity: str) -> dict[str, Any] | None:
+    notes = (note for each in reversed(_known(world, None)) for note in _notes_of(world, each))
+    named = (note for note in notes if world.draws.uuid("note", note[2].id, note[1]) == identity)
+    found = next(named, None)
+    return None if found is None else _debit_note(world, *found)
 
 
 def _debit_note(world: World, second: float, count: int, agreement: Agreement) -> dict[str, Any]:
