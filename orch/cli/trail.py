@@ -21,6 +21,17 @@ if TYPE_CHECKING:
 NEWEST = 20
 MOST_STREAMS = 12
 INCOME = ("earned", "correction")
+NOTHING = Decimal(0)
+KINDS: dict[str, str] = {
+    "earned": "income before fees, corrections counted",
+    "held": "of it kept back by the network",
+    "released": "given back of that",
+    "paid": "paid out to you: no income of its own",
+    "fee": "kept by the network",
+    "gas": "spent on transactions",
+    "penalty": "taken away",
+}
+"""In the order in which they are shown."""
 
 
 class StreamSum(Value):
@@ -36,6 +47,17 @@ class StreamSum(Value):
     entries: int
 
 
+class KindSum(Value):
+    """All entries of one meaning and unit: income (`earned`, corrections with it), or what became of it."""
+
+    kind: str
+    unit: str
+    amount: Decimal
+    usd: Decimal
+    unpriced: Decimal
+    entries: int
+
+
 class Trail(Value):
     """The body of `status --trace NODE --json`. `newest` are ledger rows, the newest first."""
 
@@ -44,6 +66,7 @@ class Trail(Value):
     earned_usd: EarnedUsd
     streams: tuple[StreamSum, ...]
     newest: tuple[dict[str, str | None], ...]
+    kinds: tuple[KindSum, ...] = ()
 
 
 def read_trail(node: str, chunks: Iterable[bytes]) -> Trail:
@@ -64,25 +87,45 @@ def read_trail(node: str, chunks: Iterable[bytes]) -> Trail:
         found[3] += 1
         if worth is not None and row["kind"] in INCOME and row["evidence"] in earned:
             earned[row["evidence"]] += worth
+    streams = tuple(
+        StreamSum(
+            stream=stream,
+            kind=kind,
+            evidence=evidence,
+            unit=unit,
+            amount=money,
+            usd=worth,
+            unpriced=unpriced,
+            entries=count,
+        )
+        for (stream, kind, evidence, unit), (money, worth, unpriced, count) in sorted(sums.items())
+    )
     return Trail(
         schema=1,
         node=node,
         earned_usd=EarnedUsd(**earned),
-        streams=tuple(
-            StreamSum(
-                stream=stream,
-                kind=kind,
-                evidence=evidence,
-                unit=unit,
-                amount=money,
-                usd=worth,
-                unpriced=unpriced,
-                entries=count,
-            )
-            for (stream, kind, evidence, unit), (money, worth, unpriced, count) in sorted(sums.items())
-        ),
+        streams=streams,
         newest=tuple(newest),
+        kinds=sums_by_kind(streams),
     )
+
+
+def sums_by_kind(streams: Iterable[StreamSum]) -> tuple[KindSum, ...]:
+    """Income, then what was held back, released, paid out and lost of it; what has no entry is left out."""
+    found: dict[tuple[str, str], KindSum] = {}
+    for each in streams:
+        kind = "earned" if each.kind in INCOME else each.kind
+        zero = KindSum(kind=kind, unit=each.unit, amount=NOTHING, usd=NOTHING, unpriced=NOTHING, entries=0)
+        known = found.get((kind, each.unit), zero)
+        found[kind, each.unit] = KindSum(
+            kind=kind,
+            unit=each.unit,
+            amount=known.amount + each.amount,
+            usd=known.usd + each.usd,
+            unpriced=known.unpriced + each.unpriced,
+            entries=known.entries + each.entries,
+        )
+    return tuple(sorted(found.values(), key=lambda each: (list(KINDS).index(each.kind), each.unit)))
 
 
 def trail_page(trail: Trail, now: datetime) -> RenderableType:
@@ -105,15 +148,22 @@ def trail_page(trail: Trail, now: datetime) -> RenderableType:
         sums.add_row(each.stream, f"{each.kind}, {each.evidence}", money, worth, str(each.entries))
     more = len(largest) - MOST_STREAMS
     rest = f"and {more} smaller ones; all of them with --json, or `orch export ledger`" if more > 0 else ""
-    rows = _table(("booked", "kind", "evidence"), ("amount", "USD price, source"))
+    kinds = _table(("kind", "what it is"), ("amount", "USD", "rows"))
+    for total in trail.kinds:
+        worth = usd(total.usd) if total.unpriced == 0 else f"{usd(total.usd)} + ?"
+        money = f"{float(total.amount):,.6g} {total.unit}"
+        kinds.add_row(total.kind, KINDS[total.kind], money, worth, str(total.entries))
+    rows = _table(("booked", "kind", "evidence", "reference"), ("amount", "USD price, source"))
     for row in trail.newest:
         booked = relative(datetime.fromisoformat(row["booked_at"] or ""), now)
         price = f"{float(row['usd_price']):.6g} {row['usd_price_source']}" if row["usd_price"] else "—"
         money = f"{float(row['amount'] or 0):,.6g} {row['unit']}"
-        rows.add_row(booked, row["kind"], row["evidence"], money, price)
+        rows.add_row(booked, row["kind"], row["evidence"], row["reference"], money, price)
     return Group(
         Text(f"{trail.node}: what it earned, entry by entry", style="bold"),
         Text(earned_in_words(trail.earned_usd)),
+        Text("\nIncome, and what became of it", style="bold"),
+        kinds,
         Text("\nThe largest streams", style="bold"),
         sums,
         Text(rest, style="dim"),
@@ -127,7 +177,7 @@ def _table(left: tuple[str, ...], right: tuple[str, ...]) -> Table:
 
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
     for title in left:
-        table.add_column(title, no_wrap=True, overflow="ellipsis", max_width=28)
+        table.add_column(title, no_wrap=True, overflow="ellipsis", max_width=40)
     for title in right:
         table.add_column(title, justify="right", no_wrap=True)
     return table
