@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from orch.model.fleet import Worth
 from orch.model.problems import Activity
-from orch.model.resources import RESOURCES, Resources, resources
+from orch.model.resources import RESOURCES, ZERO, Resources, resources
 
 if TYPE_CHECKING:
     from orch.model.money import Rate
@@ -38,6 +38,8 @@ LATER = 0.01
 disk cannot show how much more it would fill."""
 
 ANY_ROOM = 1e6
+KEPT_FREE = 0.02
+"""A store is full before its last byte: this share of it is kept free for tidying up, and fills with nothing."""
 
 
 class Demand:
@@ -82,7 +84,9 @@ def learn_worth(
                 return _dial(outlook, outlook.resource, rate, given)
         if outlook.form == "stock" and outlook.resource is not None and usd is not None:
             return _stock(outlook, outlook.resource, rate, allocation, usd, horizon_h)
-    return Worth(base_usd_per_hour=rate.mean)
+    # A floor or an on/off node has what it needs: more of anything brings nothing, and that is known.
+    floors = any(outlook.form in {"floor", "on_off"} for outlook in outlooks)
+    return Worth(base_usd_per_hour=rate.mean, per_unit=ZERO if floors else Resources())
 
 
 def scale_to_new_dial(saturation: float | None, before: float, after: float) -> tuple[float, float, float]:
@@ -152,7 +156,8 @@ def _stock(
         activities.append(Activity(takes=takes, width=piece, usd_per_hour=mean, low=low, high=high))
     kept = worth * LATER
     activities.append(Activity(takes=takes, width=ANY_ROOM, usd_per_hour=kept, low=0.0, high=kept))
-    room = max(0.0, (allocation.get(stock) or 0.0) - used)
+    given = allocation.get(stock) or 0.0
+    room = max(0.0, given * (1.0 - KEPT_FREE) - used)
     at_margin = worth * max(0.0, 1.0 - room / (fill * horizon_h))
     return Worth(
         need=resources({stock: used}),

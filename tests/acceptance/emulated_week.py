@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from orch.boot.staged import StagedHouse
     from orch.emulator.world import World
+    from orch.model.fleet import Mode
 
 START = datetime(2026, 11, 2, tzinfo=UTC)
 HOUR_S = 3600
@@ -122,10 +123,12 @@ def play(
     )
 
 
-def week_house(world: World, data_dir: Path, *, tidy_every_h: float = 24, trace: bool = False) -> StagedHouse:
+def week_house(
+    world: World, data_dir: Path, *, mode: Mode = "auto", tidy_every_h: float = 24, trace: bool = False
+) -> StagedHouse:
     """The demonstration's configuration on the stage, every lever free to act, recorded once an hour."""
     tables = {
-        "orch": {"mode": "auto", "data_dir": str(data_dir)},
+        "orch": {"mode": mode, "data_dir": str(data_dir)},
         "cadence": CADENCE,
         **demo_nodes(emulated_urls()),
     }

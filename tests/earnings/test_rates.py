@@ -16,7 +16,7 @@ from orch.earnings.rates import Interval, add_rates, mean_income, pooled, smooth
 from orch.earnings.worth import learn_worth, mean_demand, scale_to_new_dial, use_of
 from orch.model.money import Rate
 from orch.model.readings import Outlook
-from orch.model.resources import Resources
+from orch.model.resources import ZERO, Resources
 
 T0 = datetime(2026, 11, 1, tzinfo=UTC)
 DAY_S = 24 * 3600.0
@@ -205,7 +205,10 @@ def test_where_work_left_cores_idle_more_are_worth_little():
 def test_empty_disk_is_worth_what_fills_within_the_horizon():
     stock = Outlook(form="stock", resource="storage_gb", used=3000.0, per_unit_hour=2e-6, fill_per_hour=10.0)
     full = learn_worth((stock,), rate(0.006), Resources(storage_gb=3000.0), 1.0, 24.0)
-    roomy = learn_worth((stock,), rate(0.006), Resources(storage_gb=3300.0), 1.0, 24.0)
+    roomy = learn_worth((stock,), rate(0.006), Resources(storage_gb=3400.0), 1.0, 24.0)
+    nearly = learn_worth((stock,), rate(0.006), Resources(storage_gb=3050.0), 1.0, 24.0)
+    assert nearly is not None
+    assert nearly.per_unit.storage_gb == pytest.approx(2e-6)
     assert full is not None
     assert roomy is not None
     assert full.need.storage_gb == 3000.0
@@ -214,6 +217,21 @@ def test_empty_disk_is_worth_what_fills_within_the_horizon():
     within = [a for a in full.activities if a.low > 0]
     assert sum(a.width for a in within) == pytest.approx(240.0)
     assert sum(a.width * a.usd_per_hour for a in within) == pytest.approx(240.0 * 2e-6 / 2)
+
+
+@pytest.mark.parametrize("form", ["floor", "on_off"])
+def test_a_node_that_has_what_it_needs_gains_nothing_by_more(form):
+    worth = learn_worth((Outlook(form=form),), rate(0.02), Resources(cpu_cores=4.0), 0.03, 24.0)
+    assert worth is not None
+    assert worth.base_usd_per_hour == 0.02
+    assert worth.per_unit == ZERO
+    assert worth.activities == ()
+
+
+def test_of_a_protocol_that_says_nothing_the_worth_of_more_is_unknown():
+    worth = learn_worth((), rate(0.02), Resources(cpu_cores=4.0), 0.03, 24.0)
+    assert worth is not None
+    assert worth.per_unit == Resources()
 
 
 def test_an_unknown_rate_has_no_worth():
