@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 STEPS_PER_NODE = 400
 STEPS_PER_S = 10_000
 """What a slow machine does: a schedule has to be over within its budget, and the same on every machine."""
-HOTTEST, COLDEST = (0.001, 0.02, 0.001, 0.005), 1e-5
+HOTTEST, COLDEST = (0.001, 0.1, 0.001, 0.02), 1e-5
 """Temperatures, as shares of the best state's worth: cool first, for what is near; then hot, for the rest."""
 NEIGHBOURS = 16
 """States that a plug-in is asked for at once."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 STEPS = 4
 """Steps towards the lowest bound, and as many more as half the nodes."""
-SETS_OF_PRICES = 6
+SETS_OF_PRICES = 4
 SHARE_BEFORE_HANDING_OVER = 0.3
 """The share of the budget after which an unfinished proof is left to the mixed-integer solver."""
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from orch.model.resources import Resources, resources
-from orch.solvers.answers import changes, fitted, found, nothing, objective
+from orch.solvers.answers import changes, fitted, found, nothing, objective, running_nodes
 from orch.solvers.packing import fill_all, pack
 from orch.solvers.spans import can_stop, conflicts, faults, may_keep, scales
 from orch.solvers.states import States, all_free, climb, discrete
@@ -131,7 +131,8 @@ def _climbed(
         highest = None
         for each in splits(states):
             split = fitted(problem, each)
-            rank = (-float(max(changes(problem, split) - allowed, 0)), objective(problem, split))
+            broken = max(changes(problem, split) - allowed, 0) + _crowded(problem, split)
+            rank = (-float(broken), objective(problem, split))
             highest = rank if highest is None else max(highest, rank)
             if best is None or rank > best[0]:
                 best = (rank, split)
@@ -141,6 +142,12 @@ def _climbed(
     climb(problem, all_free(problem), score, tries)
     climb(problem, {node.name: "keep" for node in problem.nodes}, score, tries)
     return None if best is None or best[0][0] < 0.0 else best[1]
+
+
+def _crowded(problem: Problem, split: dict[str, Resources]) -> int:
+    """How many nodes run too many, group by group."""
+    running = running_nodes(problem, split) if problem.groups else set()
+    return sum(max(len(running.intersection(group.nodes)) - group.most, 0) for group in problem.groups)
 
 
 def _bound(problem: Problem, key: Key) -> float | None:
@@ -160,7 +167,7 @@ def _bound(problem: Problem, key: Key) -> float | None:
     for node in relaxed.nodes:
         free = (each for each in node.activities if not planned_takes(node, each))
         total += problem.horizon_h * math.fsum(max(each.usd_per_hour, 0.0) * each.width for each in free)
-    return total
+    return total + problem.horizon_h * math.fsum(max(pair.usd_per_hour, 0.0) for pair in problem.pairs)
 
 
 def _relaxed(problem: Problem, node: ProblemNode) -> ProblemNode:

@@ -112,6 +112,8 @@ def _most(layout: Layout, node: ProblemNode, span: Span) -> float:
     Were it the capacity itself, two limits would bind at once and share the capacity's price between them.
     """
     beyond = 2.0 * layout.scale[span.resource] + span.present
+    if layout.problem.capacity.or_zero(span.resource) <= 0.0:
+        beyond = span.present
     return beyond if node.cap.get(span.resource) is None else min(span.most, beyond)
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -66,10 +68,13 @@ def hold_discrete_answers_against_all_splits(kit, problem):
     # Amounts need not be whole where a resource has no steps, or where what a node has is between two steps.
     assert proven.objective_usd >= best - 1e-5
     assert listed.objective_usd == near(proven.objective_usd)
-    for answer in searched:
-        # So small a problem is searched to its end.
-        assert answer.objective_usd == near(proven.objective_usd)
     exact_usd = proven.objective_usd
+    for answer in searched:
+        assert answer.objective_usd <= exact_usd + 1e-5 <= answer.bound_usd + 2e-5
+        assert (
+            answer.objective_usd
+            >= min(keep.solve(problem, BUDGET, 1).objective_usd or -math.inf, exact_usd) - 1e-5
+        )
     assert quick.status != "infeasible"
     if quick.status != "out_of_time":
         assert quick.objective_usd <= exact_usd + 1e-5
