@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 BARS = "▁▂▃▄▅▆▇█"
 CHART_WIDTH = 32
 HOURS_A_MONTH = 730.0
+MEANINGLESS_PCT = 10_000.0
 
 
 def decision_page(decision: Decision, now: datetime) -> RenderableType:
@@ -197,7 +198,8 @@ def _money(decision: Decision | Plan) -> Iterator[RenderableType]:
     grid.add_row("", f"at least {usd(decision.gain_usd)} USD over {decision.horizon_h:g} h")
     grid.add_row("Cost", f"{usd(decision.cost_usd)} USD")
     share = decision.net_benefit_pct
-    of = "" if share is None else f" ({percent(share)} of the gain)"
+    # A gain of next to nothing makes a share that says nothing.
+    of = "" if share is None or abs(share) >= MEANINGLESS_PCT else f" ({percent(share)} of the gain)"
     grid.add_row("Net", f"{usd(decision.net_benefit_usd)} USD{of}")
     tried = f", tried {', '.join(decision.solver_chain)}" if len(decision.solver_chain) > 1 else ""
     grid.add_row("By", f"strategy {decision.strategy}, solver {decision.solver}{tried}")

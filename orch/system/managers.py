@@ -64,9 +64,10 @@ def _docker(order: ToolCall) -> Got | Missed:
     import docker
     import requests
     from docker import errors
+    from docker.constants import DEFAULT_UNIX_SOCKET
 
     wanted = msgspec.json.decode(order.body, type=ContainerOrder)
-    place = (order.socket or docker.constants.DEFAULT_UNIX_SOCKET).partition("://")[2]
+    place = (order.socket or DEFAULT_UNIX_SOCKET).partition("://")[2]
     if (order.socket or "unix://").startswith("unix://") and not Path(place).is_socket():
         return Missed(reason="refused", sentence=f"no Docker engine listens at {place}", retryable=True)
     try:
