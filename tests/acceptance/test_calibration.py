@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.truth_calibration import COVERAGE, WIDTHS, calibration, is_covered, is_narrow, observe_all
+from bench.truth_calibration import WIDTHS, calibration, is_covered, is_narrow, observe_all
 
 SEEDS = range(900, 920)
 """None of them was looked at while the intervals were built."""
@@ -21,12 +21,9 @@ def rows():
     return {row["protocol"]: row for row in calibration(observe_all(SEEDS))}
 
 
-def test_the_truth_lies_in_the_interval_neither_too_seldom_nor_always(rows):
-    low, high = COVERAGE
-    assert is_covered(rows["all"]), rows["all"]
-    # Twenty worlds are few for one protocol alone, whose hours of one world are right or wrong together.
-    for protocol in WIDTHS:
-        assert 100 * (low - 0.05) <= rows[protocol]["inside_pct"] <= 100 * min(1.0, high + 0.03), rows[protocol]
+@pytest.mark.parametrize("protocol", [*WIDTHS, "all"])
+def test_the_truth_lies_in_the_interval_neither_too_seldom_nor_always(rows, protocol):
+    assert is_covered(rows[protocol]), rows[protocol]
 
 
 @pytest.mark.parametrize("protocol", WIDTHS)
