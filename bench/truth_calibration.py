@@ -7,6 +7,7 @@ without `tokens_per_point`) has no true rate, so no figure may be shown for it.
 
 from __future__ import annotations
 
+import math
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 START = datetime(2026, 11, 2, tzinfo=UTC)
 """Of the first seed's world; the following ones begin a day later each, so that month edges are met."""
+GOLDEN = (math.sqrt(5) - 1) / 2
 CADENCE = {"poll_s": 300, "analyze_s": 3600, "decide_s": 3600}
 SETTLING_H = 24
 HOURS = 36
@@ -33,7 +35,7 @@ WIDTHS = {"storj": 0.2, "golem": 0.6, "streamr": 0.3}
 
 @dataclass(frozen=True)
 class NodeHour:
-    """One node at one full hour: what orch said, and the truth; None is unknown."""
+    """One node once in an hour: what orch said, and the truth; None is unknown."""
 
     seed: int
     hour: int
@@ -65,7 +67,7 @@ class NodeHour:
 
 
 def observe(seed: int, hours: int = HOURS, settling_h: int = SETTLING_H) -> list[NodeHour]:
-    """Play one world with orch watching and changing nothing; every node at every full hour after settling."""
+    """Play one world with orch watching and changing nothing; every node once in every hour after settling."""
     from msgspec.json import decode
 
     from orch.boot.staged import staged_house
@@ -95,7 +97,7 @@ def observe(seed: int, hours: int = HOURS, settling_h: int = SETTLING_H) -> list
             tidy_every_s=24 * 3600,
         )
         for hour in range(settling_h, settling_h + hours):
-            until = world.start + timedelta(hours=hour)
+            until = world.start + timedelta(hours=hour, seconds=_moment(seed, hour))
             house.stage.run_until(until)
             world.advance(until)
             body = house.board.body()
@@ -116,6 +118,11 @@ def observe(seed: int, hours: int = HOURS, settling_h: int = SETTLING_H) -> list
                 )
         house.close()
     return found
+
+
+def _moment(seed: int, hour: int) -> float:
+    """Seconds past the hour at which somebody looks: any time between two ticks, each as often as another."""
+    return CADENCE["poll_s"] * math.fmod((seed * 1000 + hour) * GOLDEN, 1.0)
 
 
 def observe_all(seeds: Iterable[int], hours: int = HOURS, settling_h: int = SETTLING_H) -> list[NodeHour]:
