@@ -37,6 +37,7 @@ class Model:
         self.starts: list[int] = [0]
         self.index: list[int] = []
         self.value: list[float] = []
+        self._solved: Any = None
 
     def column(self, lower: float, upper: float, *, gain: float = 0.0, integer: bool = False) -> int:
         """Add a column; returns its number."""
@@ -64,15 +65,33 @@ class Model:
         """
         import highspy
 
+        whole = bool(self.integer) and fixed is None
+        if fixed is not None and self._solved is not None:
+            return self._again(highspy, fixed, seconds)
         highs: Any = highspy.Highs()  # type: ignore[no-untyped-call]
         highs.silent()
-        whole = bool(self.integer) and fixed is None
         for name, value in self._options(seconds, seed).items():
             highs.setOptionValue(name, value)
         if highs.passModel(self._lp(highspy, fixed, whole=whole)) == highspy.HighsStatus.kError:
             raise OrchError("HiGHS refused the model")
         highs.run()
+        self._solved = highs if whole else None
         return self._outcome(highspy, highs, whole=whole)
+
+    def _again(self, highspy: Any, fixed: dict[int, float], seconds: float) -> Outcome:
+        """The mixed-integer model just solved as a linear one, with columns fixed: nothing is passed twice."""
+        import numpy as np
+
+        highs, self._solved = self._solved, None
+        whole = np.array(self.integer, dtype=np.int32)
+        kinds = np.full(len(whole), highspy.HighsVarType.kContinuous.value, dtype=np.uint8)
+        highs.changeColsIntegrality(len(whole), whole, kinds)
+        columns = np.array(list(fixed), dtype=np.int32)
+        values = np.array(list(fixed.values()), dtype=float)
+        highs.changeColsBounds(len(columns), columns, values, values)
+        highs.setOptionValue("time_limit", highs.getRunTime() + max(seconds, 1e-3))
+        highs.run()
+        return self._outcome(highspy, highs, whole=False)
 
     @staticmethod
     def _options(seconds: float, seed: int) -> dict[str, Any]:

@@ -168,11 +168,11 @@ class Landscape:
         if known is not None:
             return known
         over = sum([max(used - room, 0.0) for used, room in zip(sums.used, self._room, strict=True)])
-        bound = min(sums.worth)
+        bound = self._bound(sums)
         if over > 0.0:
             # What is overrun has its price in the bound already; a wall would keep the search on one side of it.
-            known_best = bound if self.best is None else self.best[0]
-            return min(bound, known_best) - OVERRUN * abs(known_best) * over
+            known_best: float = bound if self.best is None else self.best[0]
+            return float(min(bound, known_best) - OVERRUN * abs(known_best) * over)
         if self.best is not None and bound <= self.best[0]:
             return bound
         chosen = self.market.value(state, self.quotes[0].prices)
