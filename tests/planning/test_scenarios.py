@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from orch.forecast.ensemble import FORECASTER
-from orch.forecast.score import Track
+from orch.forecast.score import Track, without
 from orch.model.fleet import LeverState, Worth
 from orch.model.forecasts import IncomeSeries
 from orch.model.moves import Guards
@@ -122,6 +122,7 @@ class World:
                         if goal[each] != split[each]
                     )
                     split, moved_at, moves = goal, now, moves + 1
+                    track = without(track, split)
             earned.append(sum(cores * self.worth[each][hour] for each, cores in split.items()) - lost)
         return np.array(earned), moves
 
