@@ -107,6 +107,8 @@ def _json_rows(text: str) -> list[dict[str, Any]]:
 def _columns(row: Mapping[str, Any], shape: TableShape) -> tuple[str, ...]:
     """The names of the columns of time (one or two) and of the price, in this order."""
     lower = {str(key).lower(): str(key) for key in row if key is not None}
+    if not lower:
+        raise ShapeError("the table of electricity prices names no columns in its first line")
     if shape.time is not None:
         times = tuple(shape.time.split())
     elif "date" in lower and (

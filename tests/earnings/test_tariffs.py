@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from orch.earnings.power_tables import TableShape, read_table
@@ -183,6 +183,7 @@ def test_what_no_price_can_be_is_refused(price):
 
 
 @settings(max_examples=60)
+@example(b"\n\0")
 @given(st.binary(max_size=200) | st.text('0123456789-:T.,;\n datepric[]{}"', max_size=200).map(str.encode))
 def test_any_bytes_are_a_table_or_a_typed_refusal(body):
     try:
