@@ -66,6 +66,7 @@ MEANING: dict[Code, str] = {
     "FORECAST_UNSURE": "the forecast is not sure enough that the move pays",
     "RISK_ABOVE_TOLERANCE": "income varies more than is tolerated, and the move makes it vary less",
     "NOT_READY": "not enough is known yet",
+    "MOVE_LOST": "a move has been seen to lose, and is taken back",
 }
 """What each reason code says."""
 

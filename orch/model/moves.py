@@ -11,6 +11,7 @@ import msgspec
 from orch.model.base import Value
 from orch.model.money import Rate
 from orch.model.plans import Blocker, Code
+from orch.model.proofs import MoneyVerdict, Proof
 from orch.model.resources import ResourceName, Resources
 
 SagaState: TypeAlias = Literal[
@@ -27,7 +28,6 @@ SagaState: TypeAlias = Literal[
 ]
 TERMINAL: frozenset[SagaState] = frozenset({"settled", "refused", "rolled_back", "stuck"})
 Trigger: TypeAlias = Literal["auto", "approved", "manual"]
-MoneyVerdict: TypeAlias = Literal["pending", "paid", "lost", "inconclusive"]
 
 
 class Change(Value):
@@ -91,7 +91,10 @@ class StepRecord(Value):
 
 
 class JournalRecord(Value):
-    """One line of `journal.jsonl`. `body` is set on `opened` only; a line says what is about to happen."""
+    """One line of `journal.jsonl`: what is about to happen, or, once a move is settled, what it proved to bring.
+
+    `record` and `steps` are set on `opened` only, `proof` on `judged` only.
+    """
 
     sequence: int
     written_at: datetime
@@ -106,6 +109,7 @@ class JournalRecord(Value):
         "undo_verified",
         "undo_failed",
         "closed",
+        "judged",
     ]
     state: SagaState
     step_index: int | None = None
@@ -113,6 +117,7 @@ class JournalRecord(Value):
     sentence: str = ""
     record: Reallocation | None = None
     steps: tuple[Step, ...] = ()
+    proof: Proof | None = None
 
 
 class Hold(Value):

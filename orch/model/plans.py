@@ -42,6 +42,7 @@ Code: TypeAlias = Literal[
     "FORECAST_UNSURE",
     "RISK_ABOVE_TOLERANCE",
     "NOT_READY",
+    "MOVE_LOST",
 ]
 
 

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from orch.errors import JournalError
 from orch.model.base import Value
 from orch.model.moves import TERMINAL, JournalRecord, Reallocation, SagaState, Step
+from orch.model.proofs import Proof
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,7 +36,10 @@ a person may have a stuck saga try its way back again."""
 
 
 class Story(Value):
-    """What the journal says of one saga. `tried`, `verified` and `undone` are step indices in order."""
+    """What the journal says of one saga. `tried`, `verified` and `undone` are step indices in order.
+
+    `proof` is what a settled one has been seen to bring, so far.
+    """
 
     record: Reallocation
     steps: tuple[Step, ...]
@@ -43,6 +47,7 @@ class Story(Value):
     tried: tuple[int, ...] = ()
     verified: tuple[int, ...] = ()
     undone: tuple[int, ...] = ()
+    proof: Proof | None = None
 
     @property
     def ended(self) -> bool:
@@ -116,6 +121,20 @@ def _stepped(story: Story, line: JournalRecord) -> Story:
     return replace(story, record=record)
 
 
+def _judged(story: Story, line: JournalRecord) -> Story:
+    if line.proof is None or story.record.state != "settled" or story.record.verdict != "pending":
+        raise _odd(line, "judges what is not a settled move whose verdict is open")
+    before = story.proof.sentence if story.proof is not None else ""
+    said = story.record.sentence.removesuffix(before).rstrip()
+    record = replace(
+        story.record,
+        verdict=line.proof.verdict,
+        realised_gain_usd_per_hour=line.proof.gain,
+        sentence=f"{said} {line.proof.sentence}".strip(),
+    )
+    return replace(story, record=record, proof=line.proof)
+
+
 def fold(story: Story | None, line: JournalRecord) -> Story:
     """The story with one more line.
 
@@ -131,6 +150,8 @@ def fold(story: Story | None, line: JournalRecord) -> Story:
     if story is None:
         raise _odd(line, "speaks of a saga that was never opened")
     story = replace(story, lines=story.lines + 1)
+    if line.event == "judged":
+        return _judged(story, line)
     return _moved_on(story, line) if line.event in {"state", "closed"} else _stepped(story, line)
 
 

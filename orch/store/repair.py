@@ -129,8 +129,14 @@ def rebuild_mirror(database: duckdb.DuckDBPyConnection, journal: Iterable[Journa
     """
     lines = tuple(journal)
     host = database.execute("SELECT value FROM meta WHERE key = 'host'").fetchall()[0][0]
-    recorded = dict(database.execute("SELECT id, state FROM reallocations").fetchall())
-    missing = {name: story for name, story in stories(lines).items() if recorded.get(name) != story.record.state}
+    recorded = {
+        name: said for name, *said in database.execute("SELECT id, state, verdict FROM reallocations").fetchall()
+    }
+    missing = {
+        name: story
+        for name, story in stories(lines).items()
+        if recorded.get(name) != [story.record.state, story.record.verdict]
+    }
     moves = [(*REALLOCATION.encode(story.record), host) for story in missing.values()]
     steps = [
         (*STEP.encode(step), host)
