@@ -34,7 +34,7 @@ from orch.messages import (
     TickRecorded,
 )
 from orch.model.resources import Resources
-from orch.planning.foresee import get_income_history
+from orch.planning.foresee import get_income_history, get_steady_history
 from orch.planning.snapshot import (
     HostProfile,
     NodeProfile,
@@ -58,6 +58,7 @@ if TYPE_CHECKING:
 RECORDER = "recorder"
 OPTIMIZER = "optimizer"
 READERS = ("optimizer", "reallocation", "monitor")
+HISTORIANS = (OPTIMIZER, "reallocation")
 KEPT_TICKS = 720
 """Unacknowledged ticks kept whole; of older ones only the ledger entries are kept."""
 
@@ -199,12 +200,18 @@ class Coordinator(Actor):
         if hour != self._state.hour:
             self._state.hour = hour
             ledger.forget_hours_before(now)
-            self._tell_history(OPTIMIZER)
+            for reader in HISTORIANS:
+                self._tell_history(reader)
 
     def _tell_history(self, reply_to: str) -> None:
         if self._state.ledger is not None:
             history = get_income_history(self._state.ledger, self._state.nodes)
-            told = HistoryTold(told_at=self.house.clock.now(), history=history, turned=self._state.ledger.turned)
+            told = HistoryTold(
+                told_at=self.house.clock.now(),
+                history=history,
+                turned=self._state.ledger.turned,
+                steady=get_steady_history(self._state.ledger, self._state.nodes),
+            )
             self.tell(reply_to, told)
 
     def _record(self, state: Snapshot) -> None:

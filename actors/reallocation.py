@@ -19,16 +19,21 @@ from orch.messages import (
     ContinueSaga,
     ExecuteReallocation,
     GuardsChanged,
+    HistoryTold,
     HowMuchWork,
     ReallocationChanged,
     ReallocationInbox,
     RollBackReallocation,
     SnapshotPublished,
+    TellHistory,
 )
+from orch.model.moves import JournalRecord
+from orch.reallocation.following import followed, looks_due, to_take_back
 from orch.reallocation.guards import guards_of
 from orch.reallocation.holds import Past, past_of, remember
 from orch.reallocation.machine import Publish, Saga, SetTimer, TellNode, WriteLine
-from orch.reallocation.orders import execute_reallocation, rollback_allocation
+from orch.reallocation.orders import execute_reallocation, rollback_allocation, undoing_blockers
+from orch.reallocation.proof import ProofTerms
 from orch.reallocation.recovery import recover, resume
 from orch.reallocation.saga import advance
 from orch.reallocation.story import Story, fold, stories
@@ -39,11 +44,13 @@ if TYPE_CHECKING:
 
     from orch.model import moves
     from orch.model.fleet import Snapshot
+    from orch.model.forecasts import IncomeSeries
     from orch.reallocation.machine import Effect
     from orch.reallocation.settings import MoveLimits, SagaSettings
 
     SagaAnswer: TypeAlias = ContinueSaga | AllocationApplied | AllocationRefused | AllocationRead
 
+COORDINATOR: Final = "coordinator"
 OPTIMIZER: Final = "optimizer"
 RECORDER: Final = "recorder"
 READERS: Final = (RECORDER, MONITOR, OPTIMIZER)
@@ -62,6 +69,7 @@ class ReallocationPlan:
     limits: MoveLimits
     settings: SagaSettings
     retold: int = 200
+    proof: ProofTerms = ProofTerms()  # noqa: RUF009 - a frozen value
 
 
 class Reallocation(Actor):
@@ -76,6 +84,8 @@ class Reallocation(Actor):
         self._limits = plan.limits
         self._settings = plan.settings
         self._retold = plan.retold
+        self._proof = plan.proof
+        self._followed: dict[str, Story] = {}
         self._snapshot: Snapshot | None = None
         self._saga: Saga | None = None
         self._stalled = False
@@ -100,11 +110,13 @@ class Reallocation(Actor):
         self._sequence = records[-1].sequence + 1 if records else 1
         self._past = past_of(told.values(), self._limits)
         self._written = {identity: story for identity, story in told.items() if not story.ended}
+        self._followed = followed(told.values(), now)
         for story in list(told.values())[-self._retold :]:
             self._publish(story.record)
         for saga, effects in recovered:
             self._perform(saga, effects)
         self._tell_guards()
+        self.tell(COORDINATOR, TellHistory(reply_to=self.name))
 
     def handle(self, message: ReallocationInbox) -> object:
         """Hand the message to the saga and do what it asks for."""
@@ -120,6 +132,8 @@ class Reallocation(Actor):
                 self._write_again(message.reallocation_id)
             case ContinueSaga() | AllocationApplied() | AllocationRefused() | AllocationRead():
                 self._go_on(message)
+            case HistoryTold(steady=steady):
+                self._follow(steady)
             case AreYouReady() | HowMuchWork():
                 pass
             case _:
@@ -182,6 +196,43 @@ class Reallocation(Actor):
         self._perform(*advance(self._saga, answer, self.house.clock.now(), self._settings))
         self._tell_guards()
 
+    # -- money -------------------------------------------------------------------------------------------
+
+    def _follow(self, history: tuple[IncomeSeries, ...]) -> None:
+        """Look at what settled moves have brought, write down what is new, and take back what lost."""
+        now = self.house.clock.now()
+        self._followed = followed(self._followed.values(), now)
+        try:
+            for identity, proof in looks_due(self._followed, history, self._snapshot, self._proof):
+                self._append(
+                    JournalRecord(
+                        sequence=0,
+                        written_at=now,
+                        reallocation_id=identity,
+                        event="judged",
+                        state="settled",
+                        proof=proof,
+                    )
+                )
+        except JournalError as error:
+            log.warning("what moves have brought cannot be written down, it is looked at again later: %s", error)
+            return
+        lost = to_take_back(self._followed, now)
+        if lost is None or undoing_blockers(lost, self._guards_now(now), self._snapshot, now):
+            return
+        self._perform(
+            *rollback_allocation(
+                lost,
+                guards=self._guards_now(now),
+                snapshot=self._snapshot,
+                now=now,
+                settings=self._settings,
+                sequence=self._sequence,
+                trigger="auto",
+            )
+        )
+        self._tell_guards()
+
     # -- effects -----------------------------------------------------------------------------------------
 
     def _perform(self, saga: Saga, effects: Iterable[Effect]) -> None:
@@ -206,6 +257,7 @@ class Reallocation(Actor):
             self._saga, self._stalled = saga, False
             return
         self._past = remember(self._past, saga.story, self._limits)
+        self._followed[saga.id] = saga.story
         self._forget(saga.id)
 
     def _append(self, line: moves.JournalRecord) -> None:
@@ -214,6 +266,10 @@ class Reallocation(Actor):
         line = replace(line, sequence=self._sequence)
         self.house.journal.append(line)
         self._sequence += 1
+        if line.event == "judged":
+            story = self._followed[line.reallocation_id] = fold(self._followed[line.reallocation_id], line)
+            self._publish(story.record)
+            return
         self._written[line.reallocation_id] = fold(self._written.get(line.reallocation_id), line)
 
     def _stop_short(self, saga: Saga, error: JournalError) -> None:

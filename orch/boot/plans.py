@@ -30,6 +30,7 @@ from orch.planning.settings import NodeTerms, PlanSettings
 from orch.planning.snapshot import HostProfile, NodeProfile
 from orch.protocols import registry
 from orch.protocols.base import Context
+from orch.reallocation.proof import DAY_S, ProofTerms
 from orch.reallocation.settings import LeverTiming, MoveLimits, SagaSettings
 from orch.solvers.far import FarSolver
 from orch.solvers.job import load_solver
@@ -205,9 +206,11 @@ def _solvers(chosen: OptimizerConfig, *, elsewhere: bool) -> dict[str, Solver]:
 def reallocation_plan(setting: Setting) -> ReallocationPlan:
     """The reallocation engine's."""
     timing, dwell_s = {}, {}
+    window_s: dict[str, float] = {}
     for node in setting.nodes:
         cost = together_cost(node.levers)
         dwell_s[node.config.name] = cost.dwell_s
+        window_s[node.config.name] = cost.verify_s or getattr(node.spec, "verify_s", DAY_S)
         timing[node.config.name] = LeverTiming(
             downtime_s=cost.downtime_s, settle_s=cost.settle_s, deadline_s=cost.deadline_s
         )
@@ -217,6 +220,7 @@ def reallocation_plan(setting: Setting) -> ReallocationPlan:
             min_hold_s=limits.min_hold_s, max_moves_per_hour=limits.max_reallocations_per_hour, dwell_s=dwell_s
         ),
         settings=SagaSettings(levers=timing),
+        proof=ProofTerms(window_s=window_s),
     )
 
 

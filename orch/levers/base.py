@@ -36,12 +36,15 @@ class CostPrior(Value):
     `downtime_s`: seconds of the node's income lost per change. `settle_s`: seconds of the clock until a
     change can be read back at the earliest; `deadline_s`: real seconds after which it did not take; `dwell_s`:
     seconds of the clock for which the node must be left alone afterwards, whatever the general hold is.
+    `verify_s`: seconds of the clock until earnings can tell what a change brought, None for as long as the
+    node's protocol says.
     """
 
     downtime_s: float
     settle_s: float
     deadline_s: float
     dwell_s: float = 0.0
+    verify_s: float | None = None
 
 
 class LeverSpec(Protocol):

@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from orch.model.wire import Reply
 
 DEADLINE_S = 180.0
+VERIFY_S = 6 * 3600.0
 COSTS: dict[str, CostPrior] = {
-    "storj": CostPrior(downtime_s=120.0, settle_s=5.0, deadline_s=DEADLINE_S),
-    "golem": CostPrior(downtime_s=60.0, settle_s=5.0, deadline_s=DEADLINE_S),
+    "storj": CostPrior(downtime_s=120.0, settle_s=5.0, deadline_s=DEADLINE_S, verify_s=VERIFY_S),
+    "golem": CostPrior(downtime_s=60.0, settle_s=5.0, deadline_s=DEADLINE_S, verify_s=VERIFY_S),
 }
-OTHER_COST = CostPrior(downtime_s=5.0, settle_s=5.0, deadline_s=DEADLINE_S)
+OTHER_COST = CostPrior(downtime_s=5.0, settle_s=5.0, deadline_s=DEADLINE_S, verify_s=VERIFY_S)
 
 
 class EmulatedOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -71,6 +71,7 @@ def together_cost(levers: tuple[FittedLever, ...]) -> CostPrior:
         settle_s=max((cost.settle_s for cost in costs), default=0.0),
         deadline_s=max((cost.deadline_s for cost in costs), default=60.0),
         dwell_s=max((cost.dwell_s for cost in costs), default=0.0),
+        verify_s=max((cost.verify_s for cost in costs if cost.verify_s is not None), default=None),
     )
 
 

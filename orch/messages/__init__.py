@@ -233,6 +233,7 @@ class HistoryTold(Message):
     told_at: datetime
     history: tuple[IncomeSeries, ...]
     turned: tuple[Turned, ...] = ()
+    steady: tuple[IncomeSeries, ...] = ()
 
 
 class ForecastsScored(Message):
@@ -381,6 +382,7 @@ ReallocationInbox: TypeAlias = (
     | AllocationApplied
     | AllocationRefused
     | AllocationRead
+    | HistoryTold
     | Questions
 )
 MonitorInbox: TypeAlias = (

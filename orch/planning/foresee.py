@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -32,6 +33,22 @@ def get_income_history(ledger: Ledger, nodes: Iterable[str]) -> tuple[IncomeSeri
     """The income of each node by whole hour, as the ledger has it; nodes without any are left out."""
     found = ((name, ledger.income(name)) for name in nodes)
     return tuple(series for name, income in found if (series := income_series(name, income)).usd)
+
+
+def get_steady_history(ledger: Ledger, nodes: Iterable[str]) -> tuple[IncomeSeries, ...]:
+    """The same at one price per node, the mean one of its history: what prices do is no work of a split."""
+    found = ((name, ledger.income(name)) for name in nodes)
+    return tuple(series for name, income in found if (series := income_series(name, at_one_price(income))).usd)
+
+
+def at_one_price(income: Income) -> Income:
+    """The income as if its unit had always been worth the same; unchanged where no hour tells a price."""
+    priced = [hour for hour, usd in income.usd.items() if usd and income.native.get(hour)]
+    native = math.fsum(income.native[hour] for hour in priced)
+    if income.unit == "USD" or native <= 0.0:
+        return income
+    price = math.fsum(income.usd[hour] for hour in priced) / native
+    return dataclasses.replace(income, usd={hour: amount * price for hour, amount in income.native.items()})
 
 
 def income_series(node: str, income: Income) -> IncomeSeries:

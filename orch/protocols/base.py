@@ -50,7 +50,10 @@ class Context(Value):
 
 
 class ProtocolSpec(TypingProtocol):
-    """A protocol: one module, one object of this shape, one entry point in `orch.protocols`."""
+    """A protocol: one module, one object of this shape, one entry point in `orch.protocols`.
+
+    It may have `verify_s`: after how many seconds its earnings can tell what a change has brought (a day, if not).
+    """
 
     @property
     def name(self) -> str:

@@ -48,6 +48,7 @@ class Golem:
     name = "golem"
     options = GolemOptions
     tokens = ("GLM",)
+    verify_s = 7 * 86_400.0
     levers = ("golem_provider", "cgroup", "docker", "systemd", "tc", "command", "emulated")
 
     def begin(self, options: GolemOptions, context: Context) -> GolemMemory:

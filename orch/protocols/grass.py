@@ -56,6 +56,7 @@ class Grass:
     name = "grass"
     options = GrassOptions
     tokens: tuple[str, ...] = (TOKEN,)
+    verify_s = 86_400.0
     levers = ("docker", "systemd", "tc", "command", "emulated")
 
     def begin(self, options: GrassOptions, context: Context) -> Memory:

@@ -72,6 +72,7 @@ class Storj:
     name = "storj"
     options = StorjOptions
     tokens: tuple[str, ...] = ()
+    verify_s = 14 * 86_400.0
     levers = ("storj_config", "cgroup", "docker", "systemd", "tc", "command", "emulated")
 
     def begin(self, options: StorjOptions, context: Context) -> Memory:

@@ -45,6 +45,7 @@ class Streamr:
     name = "streamr"
     options = StreamrOptions
     tokens = (UNIT,)
+    verify_s = 86_400.0
     levers = ("cgroup", "docker", "systemd", "tc", "command", "emulated")
 
     def begin(self, options: StreamrOptions, context: Context) -> StreamrMemory:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from orch.model.fleet import Snapshot
     from orch.model.moves import Guards, Step, Trigger
     from orch.model.plans import Blocker, Code, Plan
+    from orch.model.resources import Resources
     from orch.reallocation.machine import Effect
     from orch.reallocation.settings import SagaSettings
 
@@ -78,18 +79,18 @@ def rollback_allocation(
     now: datetime,
     settings: SagaSettings,
     sequence: int,
+    trigger: Trigger = "manual",
 ) -> tuple[Saga, tuple[Effect, ...]]:
-    """Open a manual saga from the present split back to what a settled move found.
+    """Open a saga from the present split back to what a settled move found.
 
     It passes the same preflight; only holds, the budget of moves and money do not bind a person. It keeps the
-    decision of the move it takes back, so that it can be explained.
+    decision of the move it takes back, so that it can be explained. With the trigger `auto` it takes back a move
+    that was seen to lose.
     """
     goal = split_of(settled.changes, "from")
     states = {state.name: state for state in snapshot.nodes} if snapshot is not None else {}
-    present = {
-        node: states[node].allocation if node in states else split_of(settled.changes, "to")[node] for node in goal
-    }
-    blockers = split_blockers(present, goal, guards, snapshot, now, "manual")
+    present = _present(settled, snapshot)
+    blockers = split_blockers(present, goal, guards, snapshot, now, trigger)
     steps = order_steps(present, goal)
     rates = {name: None if state.rate is None else state.rate.mean for name, state in states.items()}
     record = Reallocation(
@@ -97,12 +98,14 @@ def rollback_allocation(
         plan_id=None,
         decision_id=settled.decision_id,
         state="proposed",
-        trigger="manual",
+        trigger=trigger,
         started_at=now,
         ended_at=None,
         changes=changes_of(present, goal),
-        reasons=_codes(blockers),
-        sentence=f"A person asked to take back {settled.id}.",
+        reasons=_codes(blockers) if trigger == "manual" else ("MOVE_LOST", *_codes(blockers)),
+        sentence=f"A person asked to take back {settled.id}."
+        if trigger == "manual"
+        else f"{settled.id} lost money: it is taken back.",
         predicted_gain_usd_per_hour=None,
         cost_usd=estimate_reallocation_cost(steps, rates, settings),
         realised_gain_usd_per_hour=None,
@@ -110,6 +113,21 @@ def rollback_allocation(
         rolled_back_reason=None,
     )
     return _open(record, steps, blockers, now, settings)
+
+
+def undoing_blockers(
+    settled: Reallocation, guards: Guards, snapshot: Snapshot | None, now: datetime
+) -> tuple[Blocker, ...]:
+    """What stands in the way of orch taking back a move by itself."""
+    present, goal = _present(settled, snapshot), split_of(settled.changes, "from")
+    return split_blockers(present, goal, guards, snapshot, now, "auto")
+
+
+def _present(settled: Reallocation, snapshot: Snapshot | None) -> dict[str, Resources]:
+    """What the nodes of a move have now; what it gave them where nothing newer is known."""
+    states = {state.name: state for state in snapshot.nodes} if snapshot is not None else {}
+    given = split_of(settled.changes, "to")
+    return {node: states[node].allocation if node in states else given[node] for node in given}
 
 
 def _codes(blockers: Iterable[Blocker]) -> tuple[Code, ...]:

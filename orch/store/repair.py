@@ -135,7 +135,8 @@ def rebuild_mirror(database: duckdb.DuckDBPyConnection, journal: Iterable[Journa
     missing = {
         name: story
         for name, story in stories(lines).items()
-        if recorded.get(name) != [story.record.state, story.record.verdict]
+        if recorded.get(name, [None])[0] != story.record.state
+        or (recorded[name][1] == "pending" != story.record.verdict)
     }
     moves = [(*REALLOCATION.encode(story.record), host) for story in missing.values()]
     steps = [
