@@ -3,6 +3,7 @@
 OrchError
 ├── ConfigError            the configuration cannot be used; carries every fault at once
 ├── UsageError             a command was called in a way that cannot work
+│   └── SeriesError        a file of series cannot be used: names file, line, value and remedy
 ├── DataDirError           the data directory cannot be used (permission, other kind, newer, in use)
 │   └── StoreError         the database cannot be used (locked, corrupt, newer)
 ├── ProtocolError          an answer of a node is not what its protocol says
@@ -43,6 +44,10 @@ class UsageError(OrchError):
     """A command was called in a way that cannot work."""
 
     exit_code = 2
+
+
+class SeriesError(UsageError):
+    """A file of series cannot be used; names file, line, value and remedy."""
 
 
 class DataDirError(OrchError):

@@ -27,6 +27,7 @@ COMMANDS = (
     "history",
     "export",
     "rollback",
+    "backtest",
 )
 DEFAULT = "run"
 OWN_OPTIONS = ("--help", "-h", "--version")

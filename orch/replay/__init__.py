@@ -1,0 +1,1 @@
+"""History, recorded or given, through the same functions in virtual time."""

@@ -1,0 +1,239 @@
+"""A backtest: every entrant and every rival through one market, and what came of each."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from msgspec.structs import replace
+
+from orch.model.base import Value
+from orch.replay import rivals
+from orch.replay.contenders import Contender, Entrant, Terms
+from orch.replay.noise import Difference, compare
+from orch.replay.premises import Watcher, moment
+from orch.strategies.base import ShapesProblem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from orch.forecast.base import Forecaster
+    from orch.replay.market import Floats, Market
+
+FIRST_WEEK_H = 168
+
+
+class Outcome(Value):
+    """What one of them earned. USD over the counted time; regret is what perfect foresight earned more.
+
+    `net_usd` is income less moving costs.
+    """
+
+    name: str
+    kind: str
+    strategy: str | None
+    solver: str | None
+    income_usd: float
+    moving_cost_usd: float
+    net_usd: float
+    moves: int
+    regret_usd: float
+    regret_pct: float | None
+    versus_keep: Difference
+    versus_best_fixed: Difference
+
+
+class Result(Value):
+    """A whole backtest. `steps` of `step_h` hours each, `unknown_steps` of them not counted."""
+
+    schema: int
+    options: tuple[str, ...]
+    since: datetime
+    until: datetime
+    step_h: float
+    steps: int
+    unknown_steps: int
+    seed: int
+    start: dict[str, float]
+    downtime_s: float
+    move_usd: float
+    best_fixed: str
+    outcomes: tuple[Outcome, ...]
+    notes: tuple[str, ...] = ()
+
+
+class Played(NamedTuple):
+    """A result, and for charts the net income of each by step, in the order of its outcomes."""
+
+    result: Result
+    times: tuple[datetime, ...]
+    net: Floats
+
+
+class _Run(NamedTuple):
+    name: str
+    kind: str
+    strategy: str | None
+    solver: str | None
+    shares: Floats
+
+
+def backtest(
+    market: Market,
+    entrants: Sequence[Entrant],
+    terms: Terms,
+    *,
+    forecaster: Forecaster,
+    seed: int = 0,
+    notes: tuple[str, ...] = (),
+    told: Callable[[int, int], object] | None = None,
+) -> Played:
+    """Play a market once for every entrant and rival. The same input and seed give the same result to the bit.
+
+    Args:
+        market: The rates.
+        entrants: Strategies with their solvers.
+        terms: On what terms moves are made, for all alike.
+        forecaster: Who looks ahead for the strategies that want it.
+        seed: Of solvers, rules that draw, and the bootstrap.
+        notes: What the reader should know of the input.
+        told: Is told how many steps are done, of how many.
+    """
+    start = terms.beginning(len(market.options))
+    best = rivals.best_fixed(market)
+    whole = tuple(float(place == best) for place in range(len(start)))
+    runs = [
+        *_entered(market, entrants, _seeded(terms, seed), forecaster, told),
+        _Run("keep", "baseline", "keep", None, rivals.fixed(market, start)),
+        *(_Run(name, "rule", None, None, rivals.play_rule(market, terms, name, seed)) for name in rivals.RULES),
+        _Run("perfect foresight", "bound", None, None, rivals.foreseen(market, terms)),
+    ]
+    # The best fixed split is judged as if it had been so from the beginning.
+    free = rivals.fixed(market, whole)
+    net = [_net(market, run.shares, terms) for run in runs]
+    fixed_net = _earned(market, free)
+    names = [run.name for run in runs]
+    days = np.unique(market.starts // 86400, return_inverse=True)[1]
+    keep_net, bound = net[names.index("keep")][0], float(net[-1][0].sum())
+    outcomes = []
+    for run, (gained, income, cost, moves) in zip(runs, net, strict=True):
+        outcomes.append(
+            _outcome(run, gained, income, cost, moves, bound, _by_day(days), keep_net, fixed_net, seed)
+        )
+    name = f"best fixed: {market.options[best]}"
+    fixed_run = _Run(name, "baseline", None, None, free)
+    income = float(fixed_net.sum())
+    at = names.index("keep") + 1
+    outcomes.insert(
+        at, _outcome(fixed_run, fixed_net, income, 0.0, 0, bound, _by_day(days), keep_net, fixed_net, seed)
+    )
+    lines = [gained for gained, _, _, _ in net]
+    lines.insert(at, fixed_net)
+    result = Result(
+        schema=1,
+        options=market.options,
+        since=moment(int(market.starts[0])),
+        until=moment(int(market.starts[-1]) + market.step_s),
+        step_h=market.step_s / 3600.0,
+        steps=len(market.starts),
+        unknown_steps=int((~market.known).sum()),
+        seed=seed,
+        start=dict(zip(market.options, start, strict=True)),
+        downtime_s=terms.downtime_s,
+        move_usd=terms.move_usd,
+        best_fixed=market.options[best],
+        outcomes=tuple(outcomes),
+        notes=notes,
+    )
+    times = tuple(moment(int(each)) for each in market.starts)
+    return Played(result, times, np.stack(lines))
+
+
+def usual_variance(market: Market, terms: Terms) -> float | None:
+    """How much the income of an hour varies in the first week with the shares at the beginning, (USD/h)^2.
+
+    A tolerance that fits the market, from what is known before any covariance is. None when nothing varies.
+    """
+    steps = max(2, FIRST_WEEK_H * 3600 // market.step_s)
+    income = (market.rates @ np.asarray(terms.beginning(len(market.options))))[:steps]
+    income = income[np.isfinite(income)]
+    found = float(np.var(income)) if income.size > 1 else 0.0
+    return found if found > 0.0 else None
+
+
+def _seeded(terms: Terms, seed: int) -> Terms:
+    return replace(terms, settings=replace(terms.settings, seed=seed))
+
+
+def _entered(
+    market: Market,
+    entrants: Sequence[Entrant],
+    terms: Terms,
+    forecaster: Forecaster,
+    told: Callable[[int, int], object] | None,
+) -> list[_Run]:
+    looks_ahead = any(isinstance(each.strategy, ShapesProblem) for each in entrants)
+    watcher = Watcher(market, forecaster if looks_ahead else None, terms.settings.horizon_h)
+    contenders = [Contender(each, market.options, terms) for each in entrants]
+    found = [np.empty_like(market.rates) for _ in entrants]
+    count = len(market.starts) if entrants else 0
+    for step in range(count):
+        premises = watcher.look(step)
+        for contender, shares in zip(contenders, found, strict=True):
+            shares[step] = contender.decide(step, premises)
+        if told is not None:
+            told(step + 1, count)
+    return [
+        _Run(each.label, "strategy", each.strategy.name, each.solver, shares)
+        for each, shares in zip(entrants, found, strict=True)
+    ]
+
+
+def _earned(market: Market, shares: Floats) -> Floats:
+    """Income by step; 0 in those that are not counted."""
+    income = np.einsum("so,so->s", np.where(np.isfinite(market.rates), market.rates, 0.0), shares)
+    found: Floats = np.where(market.known, income, 0.0) * (market.step_s / 3600.0)
+    return found
+
+
+def _net(market: Market, shares: Floats, terms: Terms) -> tuple[Floats, float, float, int]:
+    income = _earned(market, shares)
+    cost, moves = rivals.costs(market, shares, terms)
+    return income - cost, float(income.sum()), float(cost.sum()), moves
+
+
+def _by_day(days: NDArray[np.int64]) -> Callable[[Floats], Floats]:
+    count = int(days.max()) + 1
+    return lambda values: np.bincount(days, weights=values, minlength=count).astype(np.float64)
+
+
+def _outcome(
+    run: _Run,
+    gained: Floats,
+    income: float,
+    cost: float,
+    moves: int,
+    bound: float,
+    daily: Callable[[Floats], Floats],
+    keep: Floats,
+    best: Floats,
+    seed: int,
+) -> Outcome:
+    net = float(gained.sum())
+    return Outcome(
+        name=run.name,
+        kind=run.kind,
+        strategy=run.strategy,
+        solver=run.solver,
+        income_usd=income,
+        moving_cost_usd=cost,
+        net_usd=net,
+        moves=moves,
+        regret_usd=bound - net,
+        regret_pct=100.0 * (bound - net) / bound if bound > 0.0 else None,
+        versus_keep=compare(daily(gained), daily(keep), seed),
+        versus_best_fixed=compare(daily(gained), daily(best), seed),
+    )
