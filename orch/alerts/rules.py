@@ -56,6 +56,7 @@ TIMING: dict[Rule, Timing] = {
     "resource_contention": Timing(for_s=300, keep_firing_s=300),
     "optimization_potential": Timing(for_s=3600, keep_firing_s=600),
     "lever_did_not_take": Timing(for_s=0, keep_firing_s=0),
+    "move_lost": Timing(for_s=0, keep_firing_s=0),
     "saga_stuck": Timing(for_s=0, keep_firing_s=0),
     "price_stale": Timing(for_s=60, keep_firing_s=60),
     "price_doubtful": Timing(for_s=900, keep_firing_s=900),
@@ -196,6 +197,29 @@ def lever_did_not_take(facts: Facts) -> Iterator[Condition]:
     )
 
 
+def move_lost(facts: Facts) -> Iterator[Condition]:
+    """A move has been seen to lose, and its nodes still have what it gave them."""
+    for each in facts.reallocations:
+        nodes = {change.node for change in each.changes}
+        moved_since = any(
+            other.state == "settled"
+            and other.started_at > each.started_at
+            and not nodes.isdisjoint(change.node for change in other.changes)
+            for other in facts.reallocations
+        )
+        gain = each.realised_gain_usd_per_hour
+        if each.verdict != "lost" or gain is None or moved_since or "MOVE_LOST" in each.reasons:
+            continue
+        yield Condition(
+            rule="move_lost",
+            node=min(nodes) if len(nodes) == 1 else None,
+            severity="warning",
+            sentence=f"Reallocation {each.id} loses ${-gain.mean * 24:.2f} a day "
+            f"(at least ${-gain.high * 24:.2f}).",
+            remedy=f"Where its levers may act by themselves it is taken back; else: `orch rollback {each.id}`.",
+        )
+
+
 def saga_stuck(facts: Facts) -> Iterator[Condition]:
     """A move could neither be finished nor undone."""
     for each in facts.reallocations:
@@ -275,6 +299,7 @@ RULES: tuple[Callable[[Facts], Iterator[Condition]], ...] = (
     resource_contention,
     optimization_potential,
     lever_did_not_take,
+    move_lost,
     saga_stuck,
     price_stale,
     price_doubtful,

@@ -210,14 +210,17 @@ def reallocation_plan(setting: Setting) -> ReallocationPlan:
     for node in setting.nodes:
         cost = together_cost(node.levers)
         dwell_s[node.config.name] = cost.dwell_s
-        window_s[node.config.name] = cost.verify_s or getattr(node.spec, "verify_s", DAY_S)
+        window_s[node.config.name] = cost.verify_s or float(getattr(node.spec, "verify_s", DAY_S))
         timing[node.config.name] = LeverTiming(
             downtime_s=cost.downtime_s, settle_s=cost.settle_s, deadline_s=cost.deadline_s
         )
     limits = setting.config.limits
     return ReallocationPlan(
         limits=MoveLimits(
-            min_hold_s=limits.min_hold_s, max_moves_per_hour=limits.max_reallocations_per_hour, dwell_s=dwell_s
+            min_hold_s=limits.min_hold_s,
+            max_moves_per_hour=limits.max_reallocations_per_hour,
+            dwell_s=dwell_s,
+            window_s=window_s,
         ),
         settings=SagaSettings(levers=timing),
         proof=ProofTerms(window_s=window_s),

@@ -47,15 +47,18 @@ def command(
 def _moves(source: Source, since: Since | None, *, json: bool) -> None:
     now = source.now()
     found = source.reallocations(None if since is None else moment(since, now))
+    from orch.reports.switches import switch_ledger
+
+    ledger = switch_ledger(found, source.missed(None if since is None else moment(since, now)))
     if json:
         from orch.cli.source import document
 
-        click.echo(document({"schema": 1, "reallocations": found}))
+        click.echo(document({"schema": 1, "reallocations": found, "switches": ledger}))
         return
     from orch.cli.console import show
     from orch.cli.pages import moves_page
 
-    show(moves_page(found, now))
+    show(moves_page(found, now, ledger))
 
 
 def _series(

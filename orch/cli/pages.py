@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from orch.model.moves import Reallocation
     from orch.model.plans import Blocker, Decision, Opportunity, Plan
     from orch.model.resources import Resources
+    from orch.model.switches import SwitchLedger
     from orch.web.shapes import HistoryBody, SeriesLine
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -79,10 +80,26 @@ def plan_page(plan: Plan, now: datetime) -> RenderableType:
     )
 
 
-def moves_page(moves: Sequence[Reallocation], now: datetime) -> RenderableType:
-    """All moves, newest first."""
+def switches_line(ledger: SwitchLedger) -> str:
+    """What moves and refusals have come to, in one sentence."""
+    said = [f"{ledger.paid} paid back", f"{ledger.lost} lost", f"{ledger.inconclusive} inconclusive"]
+    said += [f"{ledger.pending} not known yet"] if ledger.pending else []
+    line = f"Settled moves: {', '.join(said)}."
+    if ledger.realised_usd is not None:
+        cost = "" if ledger.cost_usd is None else f" for a cost of {usd(ledger.cost_usd)} USD"
+        line += f" Seen to bring {usd(ledger.realised_usd)} USD{cost}."
+    if ledger.missed_hours:
+        line += (
+            f" Missed by not moving: {usd(ledger.missed_usd)} USD in {ledger.missed_hours:.1f} h, as predicted."
+        )
+    return line
+
+
+def moves_page(moves: Sequence[Reallocation], now: datetime, ledger: SwitchLedger | None = None) -> RenderableType:
+    """All moves, newest first, and what they have come to."""
     if not moves:
-        return Text("No reallocations yet.")
+        missed = f" {switches_line(ledger)}" if ledger is not None and ledger.missed_hours else ""
+        return Text(f"No reallocations yet.{missed}")
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
     for title in ("started", "state", "verdict"):
         table.add_column(title, no_wrap=True)
@@ -98,7 +115,7 @@ def moves_page(moves: Sequence[Reallocation], now: datetime) -> RenderableType:
         what.append("".join(f"\n{line}" for line in (", ".join(money), f"id {move.id}") if line), style="dim")
         state = Text(move.state, style=STATE_STYLE.get(move.state, "cyan"))
         table.add_row(relative(move.started_at, now), state, move.verdict, what)
-    return table
+    return table if ledger is None else Group(table, Text(f"\n{switches_line(ledger)}", style="dim"))
 
 
 def series_page(history: HistoryBody) -> RenderableType:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from orch.model.money import Rate
     from orch.model.moves import Reallocation
     from orch.model.plans import Decision, Plan
+    from orch.model.switches import Missed
 
 CHUNK = 1 << 16
 MOMENT = timedelta(microseconds=1)
@@ -81,6 +82,11 @@ class RecordedData:
         """All reallocations started since then, newest first."""
         with self._open() as connection:
             return queries.get_reallocation_history(connection, since)
+
+    def missed(self, since: datetime | None) -> Missed:
+        """What refused plans would have brought since then, as predicted."""
+        with self._open() as connection:
+            return queries.missed_gains(connection, since)
 
     def history(self, metric: Metric, node: str | None, since: datetime, step_s: int) -> HistoryBody:
         """A metric until now, the newest sample included."""

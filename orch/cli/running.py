@@ -15,6 +15,7 @@ from orch.errors import EngineError, StoreError, UsageError
 from orch.model.board import Dashboard
 from orch.model.moves import Reallocation
 from orch.model.plans import Decision, Plan
+from orch.model.switches import Missed
 from orch.system.clock import RealClock
 from orch.web.shapes import DecisionPage, HealthBody, HistoryBody, ReallocationPage
 
@@ -95,6 +96,10 @@ class RunningEngine:
             cursor = page.next
             if cursor is None or (since is not None and page.items[-1].started_at < since):
                 return tuple(found)
+
+    def missed(self, since: datetime | None) -> Missed:
+        """What refused plans would have brought since then, as predicted."""
+        return decode(self._get("/api/v1/missed", since=since), Missed)
 
     def history(self, metric: Metric, node: str | None, since: datetime, step_s: int) -> HistoryBody:
         """A metric until now."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from orch.model.board import Dashboard
     from orch.model.moves import Reallocation
     from orch.model.plans import Decision, Plan
+    from orch.model.switches import Missed
     from orch.web.shapes import HistoryBody
 
 T = TypeVar("T")
@@ -49,6 +50,9 @@ class Source(Protocol):
 
     def reallocations(self, since: datetime | None) -> tuple[Reallocation, ...]:
         """All reallocations started since then, newest first."""
+
+    def missed(self, since: datetime | None) -> Missed:
+        """What refused plans would have brought since then, as predicted."""
 
     def history(self, metric: Metric, node: str | None, since: datetime, step_s: int) -> HistoryBody:
         """A metric until now."""

@@ -15,6 +15,7 @@ Rule: TypeAlias = Literal[
     "resource_contention",
     "optimization_potential",
     "lever_did_not_take",
+    "move_lost",
     "saga_stuck",
     "price_stale",
     "price_doubtful",

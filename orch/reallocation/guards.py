@@ -52,6 +52,8 @@ def guards_of(past: Past, now: datetime, limits: MoveLimits, *, running: str | N
 def _why_held(name: str, node: NodePast) -> str:
     what = "a move of it was rolled back" if node.rolled_back else "it was moved"
     again = f"; {node.failures} quick reversals in a row lengthened the hold" if node.failures else ""
+    if node.lost and not node.rolled_back:
+        again += f"; {node.lost} of its moves lost money and were taken back"
     return f"{name} rests until {node.until:%Y-%m-%d %H:%M} UTC because {what}{again}."
 
 

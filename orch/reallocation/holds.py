@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from orch.reallocation.story import Story
 
 LONGEST_HOLD_S = 24 * 3600.0
+LONGEST_DOUBLING = 4
 HOUR = timedelta(hours=1)
 
 
@@ -33,12 +34,14 @@ class Turned(Value):
 class NodePast(Value):
     """What a node's moves left behind.
 
-    `failures` counts flip-backs and rollbacks in a row, each soon after the last.
+    `failures` counts flip-backs and rollbacks in a row, each soon after the last; `lost` the moves that were taken
+    back because they were seen to lose.
     """
 
     ended_at: datetime
     hold_s: float
     failures: int = 0
+    lost: int = 0
     rolled_back: bool = False
     turned: tuple[Turned, ...] = ()
 
@@ -90,7 +93,20 @@ def _node_after(
         )
     least_s = max((limits.hold_s(change.node) for change in changes), default=limits.min_hold_s)
     hold_s = min(max(LONGEST_HOLD_S, least_s), least_s * 2.0 ** min(failures, 64))
-    return NodePast(ended_at=ended_at, hold_s=hold_s, failures=failures, rolled_back=not settled, turned=turned)
+    lost = before.lost if before is not None else 0
+    if settled and "MOVE_LOST" in record.reasons:
+        # What lost once is not tried again before its money could have spoken, and ever later after that.
+        window_s = max((limits.window_s.get(change.node, 0.0) for change in changes), default=0.0)
+        hold_s = max(hold_s, window_s * 2.0 ** min(lost, LONGEST_DOUBLING))
+        lost += 1
+    return NodePast(
+        ended_at=ended_at,
+        hold_s=hold_s,
+        failures=failures,
+        lost=lost,
+        rolled_back=not settled,
+        turned=turned,
+    )
 
 
 def remember(past: Past, story: Story, limits: MoveLimits) -> Past:

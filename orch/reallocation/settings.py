@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 class MoveLimits(Value):
     """How often nodes may be moved: seconds of the clock between moves of one node, moves of the host per hour.
 
-    `dwell_s` has the nodes that their levers want left alone for longer.
+    `dwell_s` has the nodes that their levers want left alone for longer, `window_s` how long their money takes to
+    speak: after a move that lost they rest as long.
     """
 
     min_hold_s: float = 3600.0
     max_moves_per_hour: int = 2
     dwell_s: dict[str, float] = msgspec.field(default_factory=dict)
+    window_s: dict[str, float] = msgspec.field(default_factory=dict)
 
     def hold_s(self, node: str) -> float:
         """How long a node rests after a move."""

@@ -17,6 +17,7 @@ from orch.model.base import Value
 from orch.model.board import Kpis, NodeKpis
 from orch.model.forecasts import ForecastScore
 from orch.model.resources import RESOURCES, Resources, resources, total
+from orch.reports.switches import realised_usd
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -161,11 +162,8 @@ def _usual(tally: Tally, snapshot: Snapshot) -> dict[str, float]:
     return usual
 
 
-def _judged(moves: list[Reallocation]) -> list[tuple[Reallocation, float]]:
-    return [(each, each.realised_gain_usd_per_hour.mean) for each in moves if each.realised_gain_usd_per_hour]
-
-
 def _cost_effectiveness(moves: list[Reallocation]) -> float | None:
-    judged = _judged(moves)
-    cost = sum(float(each.cost_usd or 0) for each, _ in judged)
-    return sum(realised for _, realised in judged) * 24.0 / cost if cost > 0 else None
+    """What moves have been seen to bring, in the hours that were looked at, per USD that they cost."""
+    judged = [each for each in moves if each.realised_gain_usd_per_hour is not None]
+    cost = sum(float(each.cost_usd or 0) for each in judged)
+    return sum(map(realised_usd, judged)) / cost if cost > 0 else None

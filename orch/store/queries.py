@@ -16,6 +16,7 @@ from orch.errors import UsageError
 from orch.model.base import Value
 from orch.model.money import PriceState
 from orch.model.plans import Decision, Plan
+from orch.model.switches import Missed
 from orch.store.books import (
     EarnedTotals,
     IncomeStep,
@@ -171,6 +172,29 @@ def get_reallocation_history(
         {"since": since and to_stored_time(since), "until": until and to_stored_time(until)},
     ).fetchall()
     return tuple(REALLOCATION.decode(row) for row in rows)
+
+
+def missed_gains(connection: duckdb.DuckDBPyConnection, since: datetime | None = None) -> Missed:
+    """What decisions to stay gave up although their plans would have paid after their cost, as predicted.
+
+    A plan stands from its decision to the next one, an hour at most, so that what is decided again and again
+    counts once.
+    """
+    rows = connection.execute(
+        """
+        WITH told AS (
+            SELECT
+                verdict, net_benefit_usd,
+                json_extract(gain_usd_per_hour, '$.mean')::DOUBLE AS gain,
+                least(epoch(lead(decided_at) OVER (ORDER BY decided_at) - decided_at), 3600) / 3600 AS hours
+            FROM decisions WHERE $since IS NULL OR decided_at >= $since
+        )
+        SELECT coalesce(sum(gain * hours), 0), coalesce(sum(hours), 0) FROM told
+        WHERE verdict = 'stay' AND net_benefit_usd > 0 AND gain > 0
+        """,
+        {"since": since and to_stored_time(since)},
+    ).fetchall()
+    return Missed(usd=float(rows[0][0]), hours=float(rows[0][1]))
 
 
 def reallocation_steps(connection: duckdb.DuckDBPyConnection, reallocation_id: str) -> tuple[StepRecord, ...]:

@@ -31,6 +31,7 @@ from orch.messages import RollBackReallocation
 from orch.model.board import Dashboard
 from orch.model.moves import Reallocation
 from orch.model.plans import Decision, Plan
+from orch.model.switches import Missed
 from orch.store import queries, series
 from orch.store.export import CHUNK, spool_table
 from orch.web.guard import guard, on_anything, on_http, on_orch
@@ -161,6 +162,19 @@ def reallocations(state: State, limit: Limit = 100, cursor: Cursor = None) -> Re
 
 
 @get(
+    "/api/v1/missed",
+    guards=[guard],
+    sync_to_thread=True,
+    responses={200: ResponseSpec(Missed)} | _errors(400, 401, 403, 503),
+)
+def missed(state: State, since: datetime | None = None) -> Response[bytes]:
+    """What plans that were not carried out would have brought, as they predicted it."""
+    with _backend(state).shelf.reader() as connection:
+        found = queries.missed_gains(connection, _aware(since))
+    return _json(found)
+
+
+@get(
     "/api/v1/reallocations/{reallocation_id:str}",
     guards=[guard],
     sync_to_thread=True,
@@ -271,6 +285,7 @@ def create_app(backend: Backend, bind: str = "127.0.0.1") -> Litestar:
             decision,
             plan,
             reallocations,
+            missed,
             reallocation,
             rollback,
             metrics_history,

@@ -151,10 +151,8 @@ def test_an_empty_database_has_no_board_plan_or_decision_yet(orch, tmp_path, mak
         found = orch(command, "--data-dir", tmp_path)
         assert (found.exit_code, found.stdout) == (1, "")
         assert said in found.stderr
-    assert json.loads(orch("history", "--json", "--data-dir", tmp_path).stdout) == {
-        "schema": 1,
-        "reallocations": [],
-    }
+    told = json.loads(orch("history", "--json", "--data-dir", tmp_path).stdout)
+    assert (told["schema"], told["reallocations"], told["switches"]["paid"]) == (1, [], 0)
     assert "No reallocations yet." in orch("history", "--data-dir", tmp_path).stdout
 
 
