@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, assert_never
 
+import msgspec
+from msgspec.structs import replace
+
 from actors.base import Actor, House
 from orch.forecast.ensemble import FORECASTER
 from orch.forecast.score import Track, score_of, without
@@ -26,6 +29,7 @@ from orch.messages import (
     SolverAnswered,
     TellHistory,
 )
+from orch.model.inputs import DecisionInputs
 from orch.model.problems import SolverJob
 from orch.planning.decide import Study, decide, next_reallocation_at, study
 from orch.planning.foresee import dials_of, foresee, turned_by
@@ -50,11 +54,12 @@ COORDINATOR = "coordinator"
 MONITOR = "monitor"
 RECORDER = "recorder"
 REALLOCATION = "reallocation"
+NO_OPTIONS = msgspec.msgpack.encode({})
 
 
 @dataclass(frozen=True)
 class OptimizerPlan:
-    """What the optimizer is told."""
+    """What the optimizer is told. `all_options`: of every strategy by name, in MessagePack, for the record."""
 
     settings: PlanSettings
     strategy: StrategySpec
@@ -63,6 +68,7 @@ class OptimizerPlan:
     analyze_s: float
     decide_s: float
     forecaster: Forecaster = FORECASTER
+    all_options: bytes = NO_OPTIONS
 
 
 @dataclass
@@ -77,6 +83,7 @@ class _State:
     decide_at: datetime | None = None
     number: int = 0
     seen: tuple[Snapshot, Guards, Foresight | None, Study] | None = None
+    seen_with: dict[str, Decimal] = field(default_factory=dict)
     asked: int = 0
     job: SolverJob | None = None
     view: tuple[Snapshot, Guards, Foresight | None] | None = None
@@ -89,6 +96,7 @@ class Optimizer(Actor):
     def __init__(self, name: str, house: House, plan: OptimizerPlan) -> None:
         super().__init__(name, house)
         self._plan = plan
+        self._settings = msgspec.msgpack.encode(plan.settings)
         self._state = _State()
 
     def ready(self) -> None:
@@ -212,6 +220,7 @@ class Optimizer(Actor):
             foresight=foresight,
         )
         self._state.seen = (snapshot, guards, foresight, seen)
+        self._state.seen_with = self._state.prices
         return seen
 
     def _decide(self, snapshot: Snapshot, guards: Guards, foresight: Foresight | None, seen: Study) -> None:
@@ -241,9 +250,21 @@ class Optimizer(Actor):
             next_reallocation_at=next_reallocation_at(found, guards, now),
         )
         self.tell(MONITOR, made)
-        self.tell(RECORDER, made)
+        self.tell(RECORDER, replace(made, inputs=self._inputs(snapshot, guards, foresight)))
         if decision.verdict == "move" and found is not None:
             self.tell(REALLOCATION, ExecuteReallocation(plan=found, trigger="auto"))
+
+    def _inputs(self, snapshot: Snapshot, guards: Guards, foresight: Foresight | None) -> DecisionInputs:
+        """What the decision was made of."""
+        return DecisionInputs(
+            snapshot=snapshot,
+            guards=guards,
+            prices=self._state.seen_with,
+            foresight=foresight,
+            settings=self._settings,
+            strategy=self._plan.strategy.name,
+            options=self._plan.all_options,
+        )
 
     def _following(self, due_at: datetime, period_s: float) -> datetime:
         """The next tick; ticks that have passed already are skipped."""

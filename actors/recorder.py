@@ -82,7 +82,7 @@ class Recorder(Actor):
             case RecordBoard():
                 writer.add_board(message.taken_at, message.body, message.kpis)
             case DecisionMade(decision=decision):
-                writer.add_decision(decision, message.plan)
+                writer.add_decision(decision, message.plan, message.inputs)
                 if decision.verdict == "move":
                     # A move that begins now must not outlive the reasons for it.
                     self._commit_soon()

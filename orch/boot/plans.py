@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from actors.adapter import NodePlan
 from actors.coordinator import CoordinatorPlan
 from actors.metering import MeteringPlan
@@ -187,6 +189,7 @@ def optimizer_plan(setting: Setting, solver_s: float, *, elsewhere: bool = True)
         forecaster=load_forecasters()[chosen.forecaster](),
         analyze_s=setting.config.cadence.analyze_s,
         decide_s=setting.config.cadence.decide_s,
+        all_options=msgspec.msgpack.encode(chosen.options),
     )
 
 

@@ -16,6 +16,7 @@ from orch.model.books import Books, Turned
 from orch.model.costs import PowerPrice, Watts
 from orch.model.fleet import Snapshot
 from orch.model.forecasts import ForecastScore, IncomeSeries
+from orch.model.inputs import DecisionInputs
 from orch.model.money import Entry, Price
 from orch.model.moves import Guards, Reallocation, StepRecord, Trigger
 from orch.model.plans import Decision, Opportunity, Plan
@@ -251,12 +252,13 @@ class OpportunitiesFound(Message):
 
 
 class DecisionMade(Message):
-    """Optimizer to monitor and recorder: at every decide tick."""
+    """Optimizer to monitor and recorder: at every decide tick; the recorder also hears what it was made of."""
 
     decision: Decision
     plan: Plan | None
     next_decision_at: datetime
     next_reallocation_at: datetime | None
+    inputs: DecisionInputs | None = None
 
 
 class GuardsChanged(Message):

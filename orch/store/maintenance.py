@@ -15,6 +15,7 @@ from orch.store.transaction import explained, transaction
 from orch.store.values import from_stored_time, to_stored_time
 
 KEEP = timedelta(days=30)
+HOUR = timedelta(hours=1)
 BEGINNING = datetime(1970, 1, 1)  # noqa: DTZ001 - times of tables are naive UTC
 
 FIGURES = (
@@ -117,6 +118,8 @@ def forget(connection: duckdb.DuckDBPyConnection, now: datetime, keep: timedelta
         deleted: int = connection.execute("DELETE FROM samples WHERE taken_at < ?", [before]).fetchall()[0][0]
         connection.execute("DELETE FROM ticks WHERE taken_at < ?", [before]).fetchall()
         connection.execute("DELETE FROM failures WHERE failed_at < ?", [before]).fetchall()
+        # An hour longer: what a row was packed with must not go before it.
+        connection.execute("DELETE FROM decision_inputs WHERE decided_at < ?", [before - 2 * HOUR]).fetchall()
         connection.execute(
             "UPDATE decisions SET plan = NULL WHERE decided_at < ? AND plan IS NOT NULL", [before]
         ).fetchall()

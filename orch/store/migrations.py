@@ -14,8 +14,14 @@ if TYPE_CHECKING:
 
     import duckdb
 
-SCHEMA_VERSION = 1
-STEPS: Mapping[int, str] = {}
+SCHEMA_VERSION = 2
+STEPS: Mapping[int, str] = {
+    1: """
+    CREATE TABLE decision_inputs (
+        id VARCHAR NOT NULL, decided_at TIMESTAMP NOT NULL, host VARCHAR NOT NULL, base VARCHAR, body BLOB NOT NULL
+    )
+    """,
+}
 """Version n to the SQL that makes version n + 1 of it."""
 
 

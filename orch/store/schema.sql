@@ -1,4 +1,4 @@
--- The tables of orch.duckdb, schema version 1.
+-- The tables of orch.duckdb, schema version 2.
 -- Times are UTC in TIMESTAMP, money is exact, rates are doubles, unknown is NULL, nested shapes are JSON.
 -- Enumerations run from best to worst, so that max() finds the worst.
 
@@ -134,6 +134,16 @@ CREATE TABLE decisions (
     blockers JSON NOT NULL,
     host VARCHAR NOT NULL,
     plan JSON
+);
+
+-- What each decision was made of, 30 days: enough to make it again. Packed (orch/store/inputs.py); base is the row
+-- that a body was deflated with.
+CREATE TABLE decision_inputs (
+    id VARCHAR NOT NULL,
+    decided_at TIMESTAMP NOT NULL,
+    host VARCHAR NOT NULL,
+    base VARCHAR,
+    body BLOB NOT NULL
 );
 
 -- A mirror of the sagas' journal, for analytics: the journal is what safety rests on.

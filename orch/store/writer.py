@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from orch.earnings.prices import STATES
+from orch.store.inputs import Packer
 from orch.store.rows import (
     ALERT,
     DECISION,
@@ -35,12 +36,13 @@ if TYPE_CHECKING:
     from orch.model.alerts import Alert
     from orch.model.board import Kpis
     from orch.model.fleet import Snapshot
+    from orch.model.inputs import DecisionInputs
     from orch.model.money import Entry, Price, PriceState
     from orch.model.moves import Reallocation, StepRecord
     from orch.model.plans import Decision, Plan
     from orch.model.readings import Failure
 
-APPENDED = ("samples", "ticks", "prices", "failures")
+APPENDED = ("samples", "ticks", "prices", "failures", "decision_inputs")
 KEYED = ("decisions", "reallocations", "reallocation_steps", "alerts", "kpi_hourly")
 TOLD_ONCE = ("decisions", "kpi_hourly")
 """Keyed rows that hardly ever come again: inserted plainly, for that takes half as long."""
@@ -65,6 +67,7 @@ class Writer:
         self._keyed: dict[str, dict[object, Row]] = {table: {} for table in KEYED}
         self._entries: dict[str, Row] = {}
         self._board: Row | None = None
+        self._packer = Packer()
         self._price_states: dict[str, PriceState] = {}
         self._prices_told: dict[str, datetime] = {}
         self._failures_told: dict[tuple[str | None, str], datetime] = {}
@@ -129,10 +132,15 @@ class Writer:
             hour = to_stored_time(taken_at).replace(minute=0, second=0, microsecond=0)
             self._keyed["kpi_hourly"][hour, self.host] = (hour, self.host, *KPIS.encode(kpis))
 
-    def add_decision(self, decision: Decision, plan: Plan | None = None) -> None:
-        """A decision, with the whole plan it was made on."""
+    def add_decision(
+        self, decision: Decision, plan: Plan | None = None, inputs: DecisionInputs | None = None
+    ) -> None:
+        """A decision, with the whole plan it was made on, and what it was made of."""
         body = None if plan is None else to_json(plan)
         self._keyed["decisions"][decision.id] = (*DECISION.encode(decision), self.host, body)
+        if inputs is not None:
+            packed = self._packer.pack(decision.id, decision.decided_at, self.host, inputs)
+            self._rows["decision_inputs"].extend(packed)
 
     def add_reallocation(self, reallocation: Reallocation, step: StepRecord | None = None) -> None:
         """A saga's newest public record, and the outcome of one of its steps."""
