@@ -28,6 +28,7 @@ from orch.messages import (
     TellHistory,
 )
 from orch.model.moves import JournalRecord
+from orch.reallocation.costs import with_learned
 from orch.reallocation.following import followed, looks_due, to_take_back
 from orch.reallocation.guards import guards_of
 from orch.reallocation.holds import Past, past_of, remember
@@ -183,7 +184,7 @@ class Reallocation(Actor):
                     guards=self._guards_now(now),
                     snapshot=self._snapshot,
                     now=now,
-                    settings=self._settings,
+                    settings=with_learned(self._settings, self._followed.values()),
                     sequence=self._sequence,
                 )
             )
@@ -226,7 +227,7 @@ class Reallocation(Actor):
                 guards=self._guards_now(now),
                 snapshot=self._snapshot,
                 now=now,
-                settings=self._settings,
+                settings=with_learned(self._settings, self._followed.values()),
                 sequence=self._sequence,
                 trigger="auto",
             )

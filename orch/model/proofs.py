@@ -32,11 +32,20 @@ class Baseline(Value):
     widened: tuple[tuple[int, float], ...] = ()
 
 
+class Pause(Value):
+    """How many seconds of its income a move seems to have cost a node, give or take (a standard error)."""
+
+    node: str
+    seconds: float
+    error_s: float
+
+
 class Proof(Value):
     """What came of a settled move, as far as its earnings have told.
 
     `looks` of the planned ones are made, at the last of them `hours` whole hours had passed. `counterfactual` is
-    what the old split would have earned (USD/h), `gain` the difference; its bounds are those of the test.
+    what the old split would have earned (USD/h), `gain` the difference; its bounds are those of the test. `pauses`
+    are what the hours of the move itself lack.
     """
 
     verdict: MoneyVerdict
@@ -46,3 +55,4 @@ class Proof(Value):
     counterfactual: float | None = None
     sentence: str = ""
     baselines: tuple[Baseline, ...] = ()
+    pauses: tuple[Pause, ...] = ()

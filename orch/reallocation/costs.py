@@ -5,13 +5,20 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from orch.model.money import SCALE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from orch.model.moves import Step
+    from orch.model.proofs import Pause
     from orch.reallocation.settings import SagaSettings
+    from orch.reallocation.story import Story
+
+BELIEF_S = 5.0
+"""The least a prior of a pause may be off by."""
 
 
 def estimate_reallocation_cost(
@@ -32,3 +39,34 @@ def estimate_reallocation_cost(
         # A node that earns nothing loses nothing by a pause.
         lost += Decimal(repr(max(0.0, rate))) * Decimal(repr(downtime_s))
     return (lost / 3600).quantize(SCALE)
+
+
+def learned_downtime(prior_s: float, pauses: Iterable[Pause]) -> float:
+    """A node's pause per move: what was seen, shrunk to the prior of its levers.
+
+    Each is weighted by its precision (a normal mean with a normal prior: Gelman et al., *Bayesian Data Analysis*,
+    2.5). The prior is taken to be off by as much as itself, so that one move of a node with steady income says a
+    lot and many of a bursty one little. A lever that costs no pause stays at none.
+    """
+    if prior_s <= 0.0:
+        return prior_s
+    weight = max(prior_s, BELIEF_S) ** -2.0
+    total, weights = prior_s * weight, weight
+    for pause in pauses:
+        # A pause cannot be told apart from what an hour's income varies by within a few seconds.
+        precision = max(pause.error_s, BELIEF_S) ** -2.0
+        total, weights = total + pause.seconds * precision, weights + precision
+    return max(0.0, total / weights)
+
+
+def with_learned(settings: SagaSettings, told: Iterable[Story]) -> SagaSettings:
+    """The settings with the pauses that followed moves have shown."""
+    seen: dict[str, list[Pause]] = {}
+    for story in told:
+        for pause in story.proof.pauses if story.proof is not None else ():
+            seen.setdefault(pause.node, []).append(pause)
+    levers = {
+        node: replace(timing, downtime_s=learned_downtime(timing.downtime_s, seen.get(node, ())))
+        for node, timing in settings.levers.items()
+    }
+    return replace(settings, levers=levers)

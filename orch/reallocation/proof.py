@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from orch.model.base import Value
 from orch.model.forecasts import HOUR, IncomeSeries
 from orch.model.money import Rate
-from orch.model.proofs import Baseline, Proof
+from orch.model.proofs import Baseline, Pause, Proof
 from orch.reallocation.baseline import baseline_of, expected, without_control
 
 if TYPE_CHECKING:
@@ -139,12 +139,15 @@ def _look(
     length = hours[look - 1]
     earned = old = variance = 0.0
     freedom = min(each.freedom for each in baselines)
+    pauses: list[Pause] = []
     for each in baselines:
         came = [usd for usd in series[each.node].between(start, start + length * HOUR) if usd is not None]
         if len(came) * 2 < length:
             return _unsure(look, f"Too few hours of {each.node} are known since the move.", None)
         usual = expected(each, start, length)
-        earned += math.fsum(came) / len(came)
+        after = math.fsum(came) / len(came)
+        pauses += _paused(move, each, series[each.node], after, start)
+        earned += after
         old, variance = old + usual.mean, variance + usual.variance
     gain, half = earned - old, bound(look_error(hours, look, terms.false_revert), freedom) * math.sqrt(variance)
     rate = Rate(
@@ -169,9 +172,25 @@ def _look(
         gain=rate,
         counterfactual=old,
         baselines=baselines if verdict == "pending" else (),
+        pauses=tuple(pauses),
         sentence=f"In {length} h its nodes earned {earned:.5f} USD/h where the old split would have earned "
         f"{old:.5f}: {gain:+.5f} USD/h, between {rate.low:+.5f} and {rate.high:+.5f}.",
     )
+
+
+def _paused(
+    move: Reallocation, baseline: Baseline, series: IncomeSeries, after: float, start: datetime
+) -> tuple[Pause, ...]:
+    """What the hours that the move lies in lack: part of them had the old split, the rest the new one."""
+    first = move.started_at.replace(minute=0, second=0, microsecond=0)
+    length, ended = (start - first) // HOUR, move.ended_at or move.started_at
+    came = [usd for usd in series.between(first, start) if usd is not None]
+    if length < 1 or len(came) < length or after <= 0.0:
+        return ()
+    usual, old_h = expected(baseline, first, length), (ended - first) / HOUR
+    lacks = usual.mean * old_h + after * (length - old_h) - math.fsum(came)
+    error = math.sqrt(usual.variance) * length
+    return (Pause(node=baseline.node, seconds=3600.0 * lacks / after, error_s=3600.0 * error / after),)
 
 
 def _unsure(looks: int, sentence: str, before: Proof | None = None) -> Proof:

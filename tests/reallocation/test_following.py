@@ -8,12 +8,14 @@ from msgspec.structs import replace
 
 from orch.errors import JournalError
 from orch.model.moves import Guards, JournalRecord
+from orch.model.proofs import Pause
 from orch.model.resources import Resources
+from orch.reallocation.costs import learned_downtime, with_learned
 from orch.reallocation.following import followed, looks_due, to_take_back
 from orch.reallocation.holds import past_of
 from orch.reallocation.orders import rollback_allocation, undoing_blockers
 from orch.reallocation.proof import ProofTerms, judge
-from orch.reallocation.settings import MoveLimits, SagaSettings
+from orch.reallocation.settings import LeverTiming, MoveLimits, SagaSettings
 from orch.reallocation.story import Story, fold
 from tests.fakes import incomes, moving
 
@@ -139,3 +141,33 @@ def test_the_same_idea_rests_twice_as_long_each_time():
 def test_a_verdict_is_never_given_twice():
     known = lost()
     assert judge(known["r1"].record, known["r1"].proof, history(0.5), TERMS) is None
+
+
+def test_a_pause_is_learned_from_the_hour_of_the_move():
+    income = np.random.default_rng(1).normal(1.0, 0.005, PAST_H + 48)
+    income[PAST_H] -= 240 / 3600
+    at = MOVED + timedelta(minutes=30)
+    known = told(incomes.settled("a", at=at))
+    ((_, proof),) = looks_due(known, incomes.told(a=income), None, TERMS)
+    (pause,) = proof.pauses
+    assert pause.seconds == pytest.approx(240, abs=3 * pause.error_s)
+    priors = SagaSettings(levers={"a": LeverTiming(downtime_s=60.0), "b": LeverTiming(downtime_s=60.0)})
+    learned = with_learned(priors, judged(known, "r1", proof).values())
+    assert 180 < learned.levers["a"].downtime_s < 260
+    assert learned.levers["b"].downtime_s == 60.0
+
+
+@pytest.mark.parametrize(
+    ("prior_s", "pauses", "least", "most"),
+    [
+        (60.0, [], 60, 60),
+        (60.0, [(3000.0, 3000.0)], 60, 62),
+        (60.0, [(120.0, 60.0)], 90, 90),
+        (60.0, [(120.0, 10.0)] * 3, 118, 120),
+        (60.0, [(-500.0, 10.0)], 0, 0),
+        (0.0, [(500.0, 10.0)], 0, 0),
+    ],
+)
+def test_a_pause_is_shrunk_to_its_prior(prior_s, pauses, least, most):
+    seen = [Pause(node="a", seconds=seconds, error_s=error_s) for seconds, error_s in pauses]
+    assert least <= learned_downtime(prior_s, seen) <= most
