@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 DETAILS = """Long form has one row per time and series (columns such as time,series,value), wide form one column
 per series. The times' column is found by its name (time, open_time, timestamp, date, also date with time_from), or
 named by --time; names and values of the long form likewise (--name, --value). A value holds from its time to the
-next. An empty cell is unknown, and steps in which an option's rate is unknown are counted for nobody. Values are USD
-per hour of one whole unit (per day where the column's name ends with _day), the unit that is moved between options.
+next. An empty cell is unknown, and steps in which an option's rate is unknown are counted for nobody. Values are
+USD per hour of one whole unit (per day where the column's name ends with _day); it is what moves between options.
 
 \b
   orch backtest rates.csv --downtime 5m --move-usd 0.10

@@ -27,6 +27,7 @@ COMMANDS = (
     "history",
     "export",
     "rollback",
+    "replay",
     "backtest",
 )
 DEFAULT = "run"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from msgspec.structs import replace
 
@@ -102,7 +102,7 @@ class Contender:
         )
         self.last = decision
         if decision.verdict == "move":
-            self._move(step, decision, premises.now)
+            self._move(decision, premises.now)
         return self.shares
 
     def _snapshot(self, step: int, premises: Premises) -> Snapshot:
@@ -124,46 +124,46 @@ class Contender:
             earned=EarnedUsd(),
         )
 
-    def _move(self, step: int, decision: Decision, now: datetime) -> None:
-        changes: list[Change] = []
-        steps: list[Step] = []
-        for name, goal in decision.to_value.items():
-            before, after = decision.from_value[name].or_zero("cpu_cores"), goal.or_zero("cpu_cores")
-            if before == after:
-                continue
-            changes.append(
-                Change(node=name, resource="cpu_cores", from_value=before, to_value=after, read_back=after)
-            )
-            steps.append(
-                Step(
-                    index=len(steps),
-                    node=name,
-                    kind="grant" if after > before else "release",
-                    goal=goal,
-                    undo=decision.from_value[name],
-                )
-            )
-        record = Reallocation(
-            id=f"r{step}",
-            plan_id=decision.plan_id,
-            decision_id=decision.id,
-            state="settled",
-            trigger="auto",
-            started_at=now,
-            ended_at=now,
-            changes=tuple(changes),
-            reasons=decision.reasons,
-            sentence=decision.sentence,
-            predicted_gain_usd_per_hour=decision.gain_usd_per_hour,
-            cost_usd=decision.cost_usd,
-            realised_gain_usd_per_hour=None,
-            verdict="pending",
-            rolled_back_reason=None,
-        )
-        story = Story(record=record, steps=tuple(steps), tried=tuple(range(len(steps))))
-        self._past = remember(self._past, story, self._limits)
+    def _move(self, decision: Decision, now: datetime) -> None:
+        self._past = remember(self._past, settled_story(decision, now), self._limits)
         self.shares = tuple(decision.to_value[name].or_zero("cpu_cores") / WHOLE for name in self._names)
         self.moves += 1
+
+
+def settled_story(decision: Decision, now: datetime) -> Story:
+    """A decision to move, carried out at once and in full, as the journal would tell it."""
+    changes: list[Change] = []
+    steps: list[Step] = []
+    for name, goal in decision.to_value.items():
+        undo = decision.from_value[name]
+        own = [
+            Change(node=name, resource=each, from_value=before, to_value=goal.get(each), read_back=goal.get(each))
+            for each, before in undo.known()
+            if before != goal.or_zero(each)
+        ]
+        changes += own
+        if own:
+            grows = any((each.to_value or 0.0) > (each.from_value or 0.0) for each in own)
+            kind: Literal["release", "grant"] = "grant" if grows else "release"
+            steps.append(Step(index=len(steps), node=name, kind=kind, goal=goal, undo=undo))
+    record = Reallocation(
+        id=f"r{decision.id}",
+        plan_id=decision.plan_id,
+        decision_id=decision.id,
+        state="settled",
+        trigger="auto",
+        started_at=now,
+        ended_at=now,
+        changes=tuple(changes),
+        reasons=decision.reasons,
+        sentence=decision.sentence,
+        predicted_gain_usd_per_hour=decision.gain_usd_per_hour,
+        cost_usd=decision.cost_usd,
+        realised_gain_usd_per_hour=None,
+        verdict="pending",
+        rolled_back_reason=None,
+    )
+    return Story(record=record, steps=tuple(steps), tried=tuple(range(len(steps))))
 
 
 def _node(name: str, share: float, premises: Premises, place: int, lowest: float) -> NodeState:

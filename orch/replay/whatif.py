@@ -1,0 +1,267 @@
+"""What another strategy or solver would have made of a recorded time.
+
+Incomes are those that the recorded curves give to a split: what a node would have earned with what it never had is
+estimated, not measured. Every lever counts as free to act, holds and the budget of moves apply, and costs are
+those the plans reckoned with. Perfect foresight and the best fixed split choose among the splits that any of them had.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from msgspec.structs import replace
+
+from orch.errors import StoreError
+from orch.model.base import Value
+from orch.model.moves import Guards
+from orch.model.resources import Resources, resources, same
+from orch.planning.decide import decide
+from orch.planning.problem import build_problem
+from orch.reallocation.guards import guards_of
+from orch.reallocation.holds import Past, remember
+from orch.replay.contenders import settled_story
+from orch.replay.noise import Difference, compare
+from orch.solvers.answers import moving_cost
+from orch.solvers.levels import evaluate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from orch.model.fleet import NodeState, Snapshot
+    from orch.model.problems import Problem
+    from orch.reallocation.settings import MoveLimits
+    from orch.replay.contenders import Entrant
+    from orch.replay.market import Floats
+    from orch.replay.recorded import Bench, Recorded
+
+Split: TypeAlias = "dict[str, Resources]"
+
+LONGEST_STEP_S = 3600.0
+"""Time without decisions (orch did not run) counts for this much at most."""
+
+
+class Row(Value):
+    """What one of them would have earned; regret is what perfect foresight earns more. USD."""
+
+    name: str
+    income_usd: float
+    moving_cost_usd: float
+    net_usd: float
+    moves: int
+    regret_usd: float
+    versus_recorded: Difference
+
+
+class _Course:
+    """One entrant's way through the recorded time."""
+
+    def __init__(self, entrant: Entrant, start: Split, limits: MoveLimits) -> None:
+        self.entrant = entrant
+        self.split = start
+        self.moves = 0
+        self.costs: list[float] = []
+        self.splits: list[Split] = []
+        self._limits = limits
+        self._past = Past()
+
+    def step(self, recorded: Recorded, bench: Bench, problem: Problem) -> None:
+        inputs, now = recorded.inputs, recorded.decision.decided_at
+        self.split = {name: self.split.get(name, given) for name, given in split_of(inputs.snapshot).items()}
+        settings = replace(bench.settings(inputs.settings), solver=self.entrant.solver)
+        decision, _ = decide(
+            _with(inputs.snapshot, self.split, problem),
+            guards_of(self._past, now, self._limits),
+            settings,
+            strategy=self.entrant.strategy,
+            options=self.entrant.options,
+            solvers=self.entrant.solvers,
+            decision_id=recorded.decision.id,
+            plan_id=f"p{recorded.decision.id[1:]}",
+            now=now,
+            previous_prices=inputs.prices or None,
+            foresight=inputs.foresight,
+        )
+        cost = 0.0
+        if decision.verdict == "move":
+            self._past = remember(self._past, settled_story(decision, now), self._limits)
+            self.split = dict(decision.to_value)
+            self.moves += 1
+            cost = float(decision.cost_usd or 0)
+        self.costs.append(cost)
+        self.splits.append(self.split)
+
+
+def what_if(
+    read: Callable[[], Iterable[Recorded]],
+    bench: Bench,
+    entrants: Sequence[Entrant],
+    limits: MoveLimits,
+    *,
+    seed: int = 0,
+    told: Callable[[int, int], object] | None = None,
+    whole: int = 0,
+) -> tuple[Row, ...]:
+    """A row per entrant, and for what was done, for keeping the first split, the best fixed one, and foresight.
+
+    Args:
+        read: Reads the recorded decisions from their beginning.
+        bench: What they are made again with.
+        entrants: Who is asked.
+        limits: Holds and the budget of moves.
+        seed: Of the bootstrap.
+        told: Is told how many decisions are done, of `whole`.
+        whole: How many there are.
+
+    Raises:
+        StoreError: Fewer than two decisions can be replayed.
+    """
+    courses: list[_Course] = []
+    done: list[Split] = []
+    times: list[float] = []
+    recorded_costs: list[float] = []
+    for recorded in read():
+        snapshot = recorded.inputs.snapshot
+        present = split_of(snapshot)
+        courses = courses or [_Course(each, present, limits) for each in entrants]
+        problem = problem_of(recorded, bench)
+        for course in courses:
+            course.step(recorded, bench, problem)
+        done.append(present)
+        times.append(recorded.decision.decided_at.timestamp())
+        moved = recorded.decision.verdict == "move"
+        recorded_costs.append(float(recorded.decision.cost_usd or 0) if moved else 0.0)
+        if told is not None:
+            told(len(done), whole)
+    if len(done) < 2:
+        raise StoreError("Fewer than two decisions can be replayed: let orch run for a while.")
+    splits = _distinct([done[0], *done, *(each for course in courses for each in course.splits)])
+    hours = np.append(np.minimum(np.diff(times), LONGEST_STEP_S), 0.0) / 3600.0
+    income, moving = _incomes(read(), bench, splits)
+    income *= hours[:, None]
+    ways = [(course.entrant.label, course.splits, course.costs) for course in courses]
+    ways.append(("as recorded", done, recorded_costs))
+    nothing = [0.0] * len(done)
+    if all(name != "keep" for name, _, _ in ways):
+        ways.append(("keep", [done[0]] * len(done), nothing))
+    best = int(np.argmax(income.sum(axis=0)))
+    ways.append(("best fixed", [splits[best]] * len(done), nothing))
+    ways.append(("perfect foresight", *_foreseen(splits, income, moving)))
+    days = np.unique(np.asarray(times, dtype=np.int64) // 86400, return_inverse=True)[1]
+    found = [
+        (name, income[np.arange(len(done)), [splits.index(each) for each in way]], np.asarray(costs), way)
+        for name, way, costs in ways
+    ]
+    net = {name: earned - costs for name, earned, costs, _ in found}
+    bound = float(net["perfect foresight"].sum())
+
+    def daily(values: Floats) -> Floats:
+        return np.bincount(days, weights=values).astype(np.float64)
+
+    return tuple(
+        Row(
+            name=name,
+            income_usd=float(earned.sum()),
+            moving_cost_usd=float(costs.sum()),
+            net_usd=float(net[name].sum()),
+            moves=sum(before != after for before, after in pairwise([way[0] if free else done[0], *way])),
+            regret_usd=bound - float(net[name].sum()),
+            versus_recorded=compare(daily(net[name]), daily(net["as recorded"]), seed),
+        )
+        for name, earned, costs, way in found
+        for free in (name == "best fixed",)
+    )
+
+
+def split_of(snapshot: Snapshot) -> Split:
+    """What every node has."""
+    return {node.name: node.allocation for node in snapshot.nodes}
+
+
+def problem_of(recorded: Recorded, bench: Bench) -> Problem:
+    """The curves of a recorded moment, nothing being held."""
+    inputs = recorded.inputs
+    problem, _ = build_problem(inputs.snapshot, Guards(), bench.settings(inputs.settings))
+    return problem
+
+
+def _incomes(read: Iterable[Recorded], bench: Bench, splits: Sequence[Split]) -> tuple[Floats, Floats]:
+    """USD per hour by moment and split; and what going from one split to another costs, by moment."""
+    income, moving = [], []
+    for recorded in read:
+        problem = problem_of(recorded, bench)
+        income.append([_income(problem, split) for split in splits])
+        row = []
+        for one in splits:
+            nodes = tuple(replace(node, present=one.get(node.name, node.present)) for node in problem.nodes)
+            there = replace(problem, nodes=nodes)
+            present = {node.name: node.present for node in nodes}
+            row.append([moving_cost(there, {**present, **_known(two, present)}) for two in splits])
+        moving.append(row)
+    return np.asarray(income), np.asarray(moving)
+
+
+def _known(split: Split, present: Split) -> Split:
+    return {name: given for name, given in split.items() if name in present}
+
+
+def _income(problem: Problem, split: Split) -> float:
+    return math.fsum(evaluate(node, split.get(node.name, node.present)).mean for node in problem.nodes)
+
+
+def _foreseen(splits: Sequence[Split], income: Floats, moving: Floats) -> tuple[list[Split], list[float]]:
+    """The best way through the splits, from the first one, and what its moves cost (dynamic programming)."""
+    best = np.full(len(splits), -math.inf)
+    best[0] = 0.0
+    came = []
+    for step in range(len(income)):
+        ways = best[:, None] - moving[step]
+        came.append(np.argmax(ways, axis=0))
+        best = ways[came[-1], np.arange(len(splits))] + income[step]
+    path = [int(np.argmax(best))]
+    for before in reversed(came):
+        path.append(int(before[path[-1]]))
+    path.reverse()
+    costs = [float(moving[step, path[step], path[step + 1]]) for step in range(len(income))]
+    return [splits[place] for place in path[1:]], costs
+
+
+def _with(snapshot: Snapshot, split: Split, problem: Problem) -> Snapshot:
+    curves = {node.name: node for node in problem.nodes}
+
+    def put(state: NodeState) -> NodeState:
+        given = split[state.name]
+        levers = tuple(replace(lever, mode="auto") for lever in state.levers)
+        if same(given, state.allocation):
+            return replace(state, levers=levers)
+        curve = curves[state.name]
+        here, there = evaluate(curve, state.allocation).mean, evaluate(curve, given).mean
+        rate = state.rate
+        if rate is not None and here > 0.0:
+            by = max(there, 0.0) / here
+            rate = replace(rate, low=rate.low * by, mean=rate.mean * by, high=rate.high * by)
+        return replace(
+            state,
+            levers=levers,
+            allocation=given,
+            rate=rate,
+            used=_within(state.used, given),
+            committed=_within(state.committed, given),
+        )
+
+    return replace(snapshot, nodes=tuple(put(state) for state in snapshot.nodes))
+
+
+def _within(amounts: Resources, given: Resources) -> Resources:
+    """No more than was given."""
+    return resources({name: min(amount, given.or_zero(name)) for name, amount in amounts.known()})
+
+
+def _distinct(splits: Iterable[Split]) -> list[Split]:
+    found: list[Split] = []
+    for split in splits:
+        if split not in found:
+            found.append(split)
+    return found

@@ -1,0 +1,104 @@
+"""What was recorded of a run makes the same decisions again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+
+from orch.boot.staged import staged_house
+from orch.config.load import from_tables
+from orch.emulator.demo import demo_environment, demo_nodes
+from orch.emulator.inprocess import answer_request, emulated_urls
+from orch.emulator.world import World
+from orch.errors import StoreError
+from orch.replay.recorded import Bench, replay
+from orch.store.database import open_for_writing, open_read_only
+from orch.strategies.registry import load_strategies
+
+START = datetime(2026, 11, 2, tzinfo=UTC)
+HOURS = 3
+
+
+def record(directory, **optimizer):
+    """A demonstration of some hours on the stage, recorded."""
+    world = World(3, START)
+    tables = {
+        "orch": {"mode": "auto", "data_dir": str(directory)},
+        "cadence": {"poll_s": 60, "analyze_s": 300, "decide_s": 600},
+        "optimizer": optimizer,
+        **demo_nodes(emulated_urls()),
+    }
+    house = staged_house(
+        from_tables(tables, demo_environment(), directory),
+        directory,
+        lambda request, now, _: answer_request(world, request, now),
+        start=world.start,
+        seed=3,
+        commit_every_s=3600,
+        board_every_s=3600,
+    )
+    house.stage.run_for(HOURS * 3600)
+    house.close()
+    assert house.failures() == {}
+    return directory / "orch.duckdb"
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory):
+    return record(tmp_path_factory.mktemp("recorded"))
+
+
+def replayed(path):
+    with open_read_only(path) as connection:
+        return replay(connection, Bench(load_strategies()))
+
+
+def test_a_replay_makes_the_same_decisions_to_the_last_field(database):
+    found = replayed(database)
+    assert found.differs == ()
+    assert found.same == found.decisions == HOURS * 6 - 1 or found.decisions == HOURS * 6
+    assert found.missing == 0
+    assert found.moves > 0
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        {"strategy": "all_of", "all_of": {"of": ["periodic", "threshold"]}, "threshold": {"margin_pct": 3}},
+        {"strategy": "predictive", "solver": "greedy"},
+    ],
+)
+def test_so_it_does_with_other_strategies_and_options(optimizer, tmp_path):
+    found = replayed(record(tmp_path, **optimizer))
+    assert found.differs == ()
+    assert found.same == found.decisions > 10
+
+
+def test_a_decision_that_came_out_otherwise_is_named(database, tmp_path):
+    copy = tmp_path / "orch.duckdb"
+    copy.write_bytes(database.read_bytes())
+    writer = open_for_writing(copy, "emulated", "stage", START)
+    (changed,) = writer.connection.execute("SELECT min(id) FROM decisions").fetchall()[0]
+    writer.connection.execute("UPDATE decisions SET sentence = 'x', horizon_h = 1 WHERE id = ?", [changed])
+    writer.close()
+    found = replayed(copy)
+    assert [(each.id, set(each.fields)) for each in found.differs] == [(changed, {"sentence", "horizon_h"})]
+    assert found.same == found.decisions - 1
+
+
+def test_without_recorded_inputs_it_says_so(tmp_path):
+    path = tmp_path / "orch.duckdb"
+    open_for_writing(path, "emulated", "stage", START).close()
+    with pytest.raises(StoreError, match="Nothing can be replayed"):
+        replayed(path)
+
+
+def test_a_minute_of_inputs_takes_few_bytes(database):
+    with open_read_only(database) as connection:
+        ((rows, size),) = connection.execute(
+            "SELECT count(*), avg(octet_length(body)) FROM decision_inputs WHERE base IS NOT NULL"
+        ).fetchall()
+    assert rows > 10
+    assert size < 4096, msgspec.json.encode(size)
