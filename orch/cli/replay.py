@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from orch.replay.recorded import Again, Bench
     from orch.replay.whatif import Row
 
-DETAILS = """Without options every recorded decision is made again from what it was made of (kept for 30 days), and
-the exit status is 1 when one comes out otherwise. With --strategy or --solver the recorded time is gone through with
-them instead: incomes are then estimated by the recorded curves. The engine must not be running on the directory."""
+DETAILS = """Without options every recorded decision is made again from what it was made of, which is kept for 30
+days; the exit status is 1 when one comes out otherwise. With --strategy or --solver the recorded time is gone
+through with them instead: incomes are then estimated by the recorded curves. The engine must not be running on the
+directory."""
 
 
 @click.command("replay", short_help="Recorded decisions made again, or under another strategy.", epilog=DETAILS)

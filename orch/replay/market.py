@@ -219,7 +219,8 @@ def _on_grid(series: Series, starts: NDArray[np.int64], step_s: int, carry_s: fl
     if carry_s is not None:
         known = np.isfinite(values)
         own, values = own[known], values[known]
-    reach = CARRIED * series.spacing_s if carry_s is None else carry_s
+    usual_s = CARRIED * series.spacing_s if series.spacing_s > step_s else step_s
+    reach = usual_s if carry_s is None else carry_s
     # A value that begins within a step speaks of that step: days of a zone do not begin at midnight UTC.
     place = np.searchsorted(own, starts + (step_s - 1), side="right") - 1
     age = starts - own[np.maximum(place, 0)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -15,7 +16,7 @@ from orch.planning.decide import decide
 from orch.planning.settings import PlanSettings
 from orch.solvers.registry import solvers_for
 from orch.store.inputs import read_inputs
-from orch.store.queries import decision as recorded_decision
+from orch.store.queries import decisions_by_id
 from orch.strategies.registry import fit_strategy
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from orch.strategies.base import Fitted, StrategySpec
 
 SHOWN = 20
+BATCH = 256
 SOLVER_S = 60.0
 """A solver may take its time: what it finds must not depend on how busy this machine is."""
 
@@ -133,10 +135,14 @@ def decisions(connection: duckdb.DuckDBPyConnection) -> Iterator[Recorded]:
     Raises:
         StoreError: The record cannot be read.
     """
-    for decision_id, inputs in read_inputs(connection.cursor()):
-        known = recorded_decision(connection, decision_id)
-        if known is not None:
-            yield Recorded(known, inputs)
+    for batch in _batches(read_inputs(connection.cursor())):
+        known = decisions_by_id(connection, [decision_id for decision_id, _ in batch])
+        yield from (Recorded(known[each], inputs) for each, inputs in batch if each in known)
+
+
+def _batches(rows: Iterator[tuple[str, DecisionInputs]]) -> Iterator[list[tuple[str, DecisionInputs]]]:
+    while batch := list(islice(rows, BATCH)):
+        yield batch
 
 
 def count_decisions(connection: duckdb.DuckDBPyConnection) -> int:

@@ -1,8 +1,9 @@
 """What another strategy or solver would have made of a recorded time.
 
-Incomes are those that the recorded curves give to a split: what a node would have earned with what it never had is
-estimated, not measured. Every lever counts as free to act, holds and the budget of moves apply, and costs are
-those the plans reckoned with. Perfect foresight and the best fixed split choose among the splits that any of them had.
+Incomes are those that the recorded curves give to a split: what a node would have earned with what it never had
+is estimated, not measured. Every lever counts as free to act, holds and the budget of moves apply, and costs are
+those the plans reckoned with. Perfect foresight and the best fixed split choose among the splits that any of them
+had.
 """
 
 from __future__ import annotations

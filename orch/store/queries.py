@@ -41,6 +41,8 @@ from orch.store.series import (
 from orch.store.values import from_stored_time, to_stored_time
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import duckdb
 
     from orch.model.alerts import Alert
@@ -124,6 +126,13 @@ class Meta(Value):
 def decision(connection: duckdb.DuckDBPyConnection, decision_id: str | None = None) -> Decision | None:
     """A decision by its id, or the last one; None when there is no such."""
     return _one(connection, DECISION, "decided_at", decision_id)
+
+
+def decisions_by_id(connection: duckdb.DuckDBPyConnection, ids: Sequence[str]) -> dict[str, Decision]:
+    """The decisions of these ids; what is not there is left out."""
+    query = f"SELECT {DECISION.columns} FROM decisions WHERE id IN (SELECT unnest(?))"  # noqa: S608
+    found = map(DECISION.decode, connection.execute(query, [list(ids)]).fetchall())
+    return {each.id: each for each in found}
 
 
 def decisions(

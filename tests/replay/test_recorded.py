@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-import msgspec
 import pytest
 
 from orch.boot.staged import staged_house
@@ -13,12 +12,15 @@ from orch.emulator.demo import demo_environment, demo_nodes
 from orch.emulator.inprocess import answer_request, emulated_urls
 from orch.emulator.world import World
 from orch.errors import StoreError
-from orch.replay.recorded import Bench, replay
+from orch.reallocation.settings import MoveLimits
+from orch.replay.entrants import make_entrants
+from orch.replay.recorded import Bench, decisions, replay
+from orch.replay.whatif import what_if
 from orch.store.database import open_for_writing, open_read_only
 from orch.strategies.registry import load_strategies
 
 START = datetime(2026, 11, 2, tzinfo=UTC)
-HOURS = 3
+HOURS = 2
 
 
 def record(directory, **optimizer):
@@ -58,11 +60,12 @@ def replayed(path):
 def test_a_replay_makes_the_same_decisions_to_the_last_field(database):
     found = replayed(database)
     assert found.differs == ()
-    assert found.same == found.decisions == HOURS * 6 - 1 or found.decisions == HOURS * 6
+    assert found.same == found.decisions == HOURS * 6
     assert found.missing == 0
     assert found.moves > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "optimizer",
     [
@@ -88,6 +91,19 @@ def test_a_decision_that_came_out_otherwise_is_named(database, tmp_path):
     assert found.same == found.decisions - 1
 
 
+def test_another_strategy_is_gone_through_the_same_time(database):
+    bench = Bench(load_strategies())
+    entered = make_entrants(("threshold", "keep"), ("linear",), load_strategies(), {})
+    with open_read_only(database) as connection:
+        rows = what_if(lambda: decisions(connection), bench, entered, MoveLimits())
+    found = {each.name: each for each in rows}
+    assert set(found) == {"threshold", "keep", "as recorded", "best fixed", "perfect foresight"}
+    assert found["keep"].moves == 0
+    assert found["threshold"].moves == found["as recorded"].moves > 0
+    assert found["threshold"].net_usd > found["keep"].net_usd
+    assert all(each.regret_usd >= -1e-12 for name, each in found.items() if name != "best fixed")
+
+
 def test_without_recorded_inputs_it_says_so(tmp_path):
     path = tmp_path / "orch.duckdb"
     open_for_writing(path, "emulated", "stage", START).close()
@@ -100,5 +116,5 @@ def test_a_minute_of_inputs_takes_few_bytes(database):
         ((rows, size),) = connection.execute(
             "SELECT count(*), avg(octet_length(body)) FROM decision_inputs WHERE base IS NOT NULL"
         ).fetchall()
-    assert rows > 10
-    assert size < 4096, msgspec.json.encode(size)
+    assert rows >= 10
+    assert size < 4096
