@@ -156,6 +156,7 @@ def die_and_recover(data_dir, wanted, kinds, speed):
     return interrupted, before
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_of_a_move_the_next_start_puts_an_end_to_it(tmp_path):
     interrupted, before = die_and_recover(tmp_path, 1, ["after-lever"], speed=240)
     with Doomed(tmp_path, 1, speed=240) as doomed:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import duckdb
+import pytest
 from emulated_week import DATABASE, HOUR_S, START
 
 from orch.boot.staged import staged_house
@@ -35,6 +36,7 @@ def house(world, data_dir, journal, start):
     )
 
 
+@pytest.mark.slow
 def test_the_mended_split_is_seen_to_pay_and_a_restart_forgets_nothing(tmp_path):
     world, journal = World(SEED, START), MemoryJournal()
     before = house(world, tmp_path, journal, START)

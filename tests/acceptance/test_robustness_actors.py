@@ -151,6 +151,7 @@ def kill(engine, directory, name):
     return await_board(engine, lambda board: any(told in alert.sentence for alert in board.alerts))
 
 
+@pytest.mark.slow
 def test_a_live_house_outlives_its_actors(live, tmp_path):
     engine, directory = live
     board = await_board(engine, lambda board: board.total.usd_per_hour is not None)

@@ -129,6 +129,7 @@ def house(tmp_path, monkeypatch):
         yield engine, (*disks, work), trap
 
 
+@pytest.mark.slow
 def test_nodes_that_turn_bad_are_told_apart_and_harm_nobody(house, tmp_path):
     engine, bad, trap = house
     await_board(engine, well_known)

@@ -31,6 +31,7 @@ def test_levers_are_kept_before_they_are_acknowledged(tmp_path):
     assert again.time == world.time > START
 
 
+@pytest.mark.slow
 def test_weeks_later_it_is_as_if_it_had_never_stopped(tmp_path):
     kept = load_or_create(tmp_path, 9, START)
     kept.put_levers("compute", {"cpu_cores": 10.0, "memory_gb": 20.0}, START + timedelta(minutes=3))

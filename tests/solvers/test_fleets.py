@@ -92,14 +92,14 @@ def some_bundles(draw):
 
 
 @given(some_curves())
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_whatever_the_curves_the_split_is_proven_by_its_prices(fleet):
     answer = batch_greedy.solve(fleet)
     assert exact(judge_curves(fleet, answer), answer)
 
 
 @given(some_bundles())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_whatever_the_bundles_the_split_is_proven_by_its_prices(fleet):
     answer = batch_bundle.solve(fleet, compiled=False)
     assert exact(judge_bundles(fleet, answer), answer)
