@@ -1,10 +1,11 @@
-"""`python -m bench engine|solvers|store|truth`: figures beside their aims."""
+"""`python -m bench engine|replay|solvers|store|truth`: figures beside their aims."""
 
 from __future__ import annotations
 
 import json
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 
@@ -16,19 +17,25 @@ def main(words: list[str] | None = None) -> None:
         formatter_class=RawDescriptionHelpFormatter,
         epilog=(
             "engine  punctual snapshots, the stage's speed, share of a core and memory (a quarter of an hour)\n"
+            "replay  speed of backtests and replays, and what each strategy earns in emulated months (an hour)\n"
             "solvers quality against the proven optimum over time, by solver and family (a few minutes)\n"
             "store   commits, bulk load and roll-up, each beside executemany (a minute)\n"
             "truth   honest intervals, booking, export of a million rows, questions per hour (ten minutes)"
         ),
     )
-    parser.add_argument("bench", choices=("engine", "solvers", "store", "truth"))
+    parser.add_argument("bench", choices=("engine", "replay", "solvers", "store", "truth"))
     parser.add_argument("--json", action="store_true", help="one JSON document instead of tables")
     parser.add_argument("--quick", action="store_true", help="seconds: shows that it works, measures little")
     only = parser.add_argument_group("solvers only")
     only.add_argument("--family", help="one family instead of all, or several with commas between")
-    only.add_argument("--size", help="nodes, several with commas between (10)")
+    only.add_argument(
+        "--size", help="nodes, several with commas between (10); of concave and bundle 100 and more are hosts"
+    )
     only.add_argument("--budget", help="budgets, such as 10ms,100ms,1s")
     only.add_argument("--seeds", type=int, help="problems of each kind (10)")
+    only.add_argument("--peers", action="store_true", help="beside other solvers (extra bench), those installed")
+    only.add_argument("--aims", action="store_true", help="all that is aimed at, and nothing else (some minutes)")
+    only.add_argument("--chart", type=Path, metavar="FILE.png", help="draw the gap over time (extra bench)")
     given = parser.parse_args(words)
     bench = import_module(f"bench.{given.bench}")
     result = bench.run(quick=given.quick, **_of_solvers(given, parser))
@@ -49,8 +56,14 @@ def _of_solvers(given: Namespace, parser: ArgumentParser) -> dict[str, Any]:
         found["budgets_s"] = [_seconds(each, parser) for each in given.budget.split(",")]
     if given.seeds:
         found["seeds"] = given.seeds
+    if given.peers:
+        found["with_peers"] = True
+    if given.aims:
+        found["aims_only"] = True
+    if given.chart:
+        found["chart"] = given.chart
     if found and given.bench != "solvers":
-        parser.error("--family, --size, --budget and --seeds are for the bench of solvers")
+        parser.error(f"{', '.join(found)}: options of the bench of solvers only")
     return found
 
 

@@ -20,7 +20,7 @@ SEGMENTS = 8
 
 
 class Solved(NamedTuple):
-    """What HiGHS says a fleet is worth, USD over the horizon, and its seconds; `amounts` by column."""
+    """What HiGHS says a fleet is worth, USD over the horizon, and its seconds of a core; `amounts` by column."""
 
     objective_usd: float
     build_s: float
@@ -28,10 +28,10 @@ class Solved(NamedTuple):
     amounts: Floats
 
 
-def bundle_lp(bundles: Bundles) -> Solved:
+def bundle_lp(bundles: Bundles, *, presolve: bool = False) -> Solved:
     """The bundles of all hosts: a column per segment, a row per host and resource."""
-    started = time.perf_counter()
-    hosts, count, kinds = bundles.takes.shape
+    started = time.process_time()
+    hosts, _, kinds = bundles.takes.shape
     segments = bundles.width.shape[2]
     room = bundles.capacity - bundles.floor.sum(axis=1)
     takes = bundles.takes / room[:, None, :]
@@ -45,18 +45,25 @@ def bundle_lp(bundles: Bundles) -> Solved:
     picked = np.repeat(used[:, :, None, :], segments, axis=2)
     upper = np.where(bundles.here[:, :, None], bundles.width, 0.0).reshape(-1)
     limit = np.ones(hosts * kinds)
-    assert count * segments * hosts == len(upper)  # noqa: S101 - a bench's own arithmetic
     return _solved(
-        started, gain.reshape(-1), np.zeros(len(upper)), upper, starts, index[picked], value[picked], limit
+        started,
+        gain.reshape(-1),
+        np.zeros(len(upper)),
+        upper,
+        starts,
+        index[picked],
+        value[picked],
+        limit,
+        presolve,
     )
 
 
-def curve_lp(curves: Curves) -> Solved:
+def curve_lp(curves: Curves, *, presolve: bool = False) -> Solved:
     """Power laws in eight chords, one end at the present amount, so that the cost of moving is exact.
 
     `objective_usd` is what the amounts found earn by the power laws themselves: no less than by their chords.
     """
-    started = time.perf_counter()
+    started = time.process_time()
     hosts, nodes, kinds = curves.scale.shape
     top = np.minimum(curves.most, curves.capacity[:, None, :])
     least, present = curves.least, np.clip(curves.present, curves.least, top)
@@ -73,7 +80,7 @@ def curve_lp(curves: Curves) -> Solved:
     index = np.repeat(np.broadcast_to(rows, (hosts, nodes, kinds))[..., None], SEGMENTS, axis=3).reshape(-1)
     solved = _solved(
         started, slope.reshape(-1), np.zeros(columns), wide.reshape(-1), np.arange(columns + 1), index,
-        np.ones(columns), room.reshape(-1),
+        np.ones(columns), room.reshape(-1), presolve,
     )  # fmt: skip
     amounts = least + (solved.amounts.reshape(wide.shape) * size).sum(axis=3)
     return solved._replace(objective_usd=float(_earned(curves, amounts[..., None]).sum()), amounts=amounts)
@@ -93,6 +100,7 @@ def _solved(
     index: Any,
     value: Floats,
     limit: Floats,
+    presolve: bool,
 ) -> Solved:
     import highspy
 
@@ -106,13 +114,17 @@ def _solved(
     lp.a_matrix_.value_ = value
     highs: Any = highspy.Highs()
     highs.silent()
-    for name, setting in (("threads", 1), ("presolve", "off"), ("dual_feasibility_tolerance", 1e-10)):
+    for name, setting in (
+        ("threads", 1),
+        ("presolve", "on" if presolve else "off"),
+        ("dual_feasibility_tolerance", 1e-10),
+    ):
         highs.setOptionValue(name, setting)
     highs.setOptionValue("primal_feasibility_tolerance", 1e-10)
     highs.passModel(lp)
-    built = time.perf_counter()
+    built = time.process_time()
     highs.run()
     if highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
         raise OrchError(f"HiGHS ended with {highs.modelStatusToString(highs.getModelStatus())}")
     amounts = np.array(highs.getSolution().col_value)
-    return Solved(float(gain @ amounts), built - started, time.perf_counter() - built, amounts)
+    return Solved(float(gain @ amounts), built - started, time.process_time() - built, amounts)

@@ -71,3 +71,24 @@ def test_solvers_are_measured_against_the_proven_optimum():
     assert {row["solver"] for row in rows} >= {"annealing", "exact", "genetic", "greedy", "linear"}
     assert all(0.0 <= row["gap_pct"]["lowest"] <= row["gap_pct"]["median"] for row in rows)
     assert printed.count("aim") >= len(found["aims"])
+
+
+def test_everything_aimed_at_of_the_solvers_comes_from_one_command():
+    document = run("-m", "bench", "solvers", "--quick", "--aims", "--json")
+    found = json.loads(document)
+    words = " ".join(found["aims"])
+    wanted = ("concave", "bundle", "non-convex", "genetic", "annealing", "conic", "default")
+    assert all(each in words for each in wanted)
+    show = "import json, sys; from bench import solvers; solvers.show(json.load(sys.stdin))"
+    printed = run("-c", show, given=document)
+    assert printed.count(">=") + printed.count("<=") >= len(found["figures"])
+    exact = [row for row in found["figures"] if "worth apart" in row["aim"]]
+    assert all(row["met"] for row in exact)
+
+
+def test_fleets_are_measured_beside_highs():
+    found = json.loads(run("-m", "bench", "solvers", "--family", "concave,bundle", "--size", "200", "--json"))
+    assert [table["family"] for table in found["fleets"]] == ["concave", "bundle"]
+    for table in found["fleets"]:
+        ours = [row for row in table["rows"] if row["solver"].startswith("batch")]
+        assert all(row["gap_pct"] < 1e-7 and row["missed"] < 1e-9 and row["unproven"] < 1e-9 for row in ours)
