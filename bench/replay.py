@@ -1,0 +1,132 @@
+"""Replay and backtest: how fast they go, and what each strategy earns in emulated months."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from bench.machine import load, machine
+from bench.replay_worlds import CADENCE, START, best_fixed, keep, play
+
+STRATEGIES = ("threshold", "periodic", "predictive", "risk_aware")
+AIMS = {"hourly input": 100_000.0, "5 s ticks with decisions": 10_000.0}
+
+
+def run(*, quick: bool) -> dict[str, Any]:
+    """All figures: speeds as multiples of real time (by seconds of a core), and incomes by seed and strategy."""
+    seeds, hours = ((1,), 12.0) if quick else ((1, 2), 720.0)
+    strategies = STRATEGIES[:1] if quick else STRATEGIES
+    return {
+        "machine": machine(),
+        "load": load(),
+        "speed": [*_hourly(240 if quick else 2400), _recorded(2 if quick else 12), _house(1.0 if quick else 6.0)],
+        "worlds": [_world(seed, hours, strategies) for seed in seeds],
+    }
+
+
+def show(result: dict[str, Any]) -> None:
+    """Two tables."""
+    print(f"{'':44} {'times real':>12} {'aim':>9}")
+    for each in result["speed"]:
+        aim = f"{each['aim']:9,.0f}" if each["aim"] else f"{'-':>9}"
+        print(f"{each['what']:44} {each['times_real']:12,.0f} {aim}")
+    print()
+    print(
+        f"{'seed':>4} {'strategy':12} {'USD':>9} {'over keep':>10} {'moves':>5} {'cost':>8} {'of best fixed':>13}"
+    )
+    for world in result["worlds"]:
+        print(f"{world['seed']:4} {'keep':12} {world['keep_usd']:9.4f}")
+        for each in world["played"]:
+            more = each["usd"] - world["keep_usd"]
+            print(
+                f"{world['seed']:4} {each['strategy']:12} {each['usd']:9.4f} {more:+10.4f} {each['moves']:5} "
+                f"{each['moving_cost_usd']:8.4f} {each['usd'] / world['best_fixed_usd']:13.1%}"
+            )
+
+
+def _hourly(steps: int) -> list[dict[str, Any]]:
+    """A backtest of hourly rates of three options, by strategy: everything that is decided, and the rivals."""
+    from orch.forecast.ensemble import FORECASTER
+    from orch.replay.backtest import backtest
+    from orch.replay.contenders import Terms
+    from orch.replay.entrants import make_entrants
+    from orch.replay.market import HOUR_S, Market
+    from orch.strategies.registry import load_strategies
+
+    draws = np.random.default_rng(0)
+    rates = np.exp(np.cumsum(draws.normal(0, 0.02, (steps, 3)), axis=0) + draws.normal(0, 0.1, (steps, 3)))
+    market = Market(("a", "b", "c"), int(START.timestamp()) + np.arange(steps) * HOUR_S, HOUR_S, rates)
+    found = []
+    for strategy in ("threshold", "predictive"):
+        entrants = make_entrants((strategy,), ("linear",), load_strategies(), {})
+        began = time.process_time()
+        backtest(market, entrants, Terms(), forecaster=FORECASTER)
+        speed = steps * HOUR_S / (time.process_time() - began)
+        found.append(_speed(f"backtest of hourly input, {strategy}", speed, AIMS["hourly input"]))
+    return found
+
+
+def _recorded(hours: float) -> dict[str, Any]:
+    """A recorded run of the demonstration, decided each minute, made again decision by decision."""
+    from orch.boot.staged import staged_house
+    from orch.config.load import from_tables
+    from orch.emulator.demo import demo_environment, demo_nodes
+    from orch.emulator.inprocess import answer_request, emulated_urls
+    from orch.emulator.world import World
+    from orch.replay.recorded import Bench, replay
+    from orch.store.database import open_read_only
+    from orch.strategies.registry import load_strategies
+
+    world = World(1, START)
+    with TemporaryDirectory() as name:
+        tables: dict[str, Any] = {
+            "orch": {"mode": "auto", "data_dir": name},
+            "cadence": {**CADENCE, "decide_s": 60},
+            **demo_nodes(emulated_urls()),
+        }
+        house = staged_house(
+            from_tables(tables, demo_environment(), Path(name)),
+            Path(name),
+            lambda request, now, _: answer_request(world, request, now),
+            start=world.start,
+            commit_every_s=3600,
+            board_every_s=3600,
+        )
+        house.stage.run_for(hours * 3600)
+        house.close()
+        bench = Bench(load_strategies())
+        with open_read_only(Path(name) / "orch.duckdb") as connection:
+            began = time.process_time()
+            again = replay(connection, bench)
+            seconds = time.process_time() - began
+            ((size,),) = connection.execute("SELECT sum(octet_length(body)) FROM decision_inputs").fetchall()
+    found = _speed(
+        "replay of recorded decisions, each 60 s", hours * 3600 / seconds, AIMS["5 s ticks with decisions"]
+    )
+    return {**found, "same": again.same, "decisions": again.decisions, "bytes_per_day": int(size) * 24 / hours}
+
+
+def _house(hours: float) -> dict[str, Any]:
+    """The whole house on the stage: emulated networks, every actor, 5 s ticks, decisions each minute."""
+    played = play(1, hours, "threshold", {"poll_s": 5, "analyze_s": 30, "decide_s": 60})
+    return _speed(
+        "the whole house on the stage, 5 s ticks", played["times_real"], AIMS["5 s ticks with decisions"]
+    )
+
+
+def _speed(what: str, times_real: float, aim: float) -> dict[str, Any]:
+    return {"what": what, "times_real": times_real, "aim": aim}
+
+
+def _world(seed: int, hours: float, strategies: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "seed": seed,
+        "hours": hours,
+        "keep_usd": keep(seed, hours),
+        "best_fixed_usd": best_fixed(seed, hours),
+        "played": [play(seed, hours, each) for each in strategies],
+    }
