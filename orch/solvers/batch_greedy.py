@@ -158,7 +158,7 @@ def _rows(curves: Curves, some: slice) -> Rows:
 
     def part(array: NDArray[np.generic]) -> Floats:
         block = array[some].transpose(1, 0, 2)
-        return np.ascontiguousarray(block).reshape(block.shape[0], block.shape[1] * block.shape[2])
+        return np.array(block, order="C").reshape(block.shape[0], block.shape[1] * block.shape[2])
 
     capacity = curves.capacity[some].reshape(-1)
     gain, law, unit = part(curves.scale) * curves.horizon_h, part(curves.power), part(curves.unit_usd)

@@ -154,7 +154,13 @@ def test_what_the_turns_leave_undone_is_solved_host_by_host(monkeypatch):
 
 
 def test_the_same_fleet_has_the_same_answer_and_is_left_alone():
-    for solve, fleet in ((batch_greedy.solve, concave_fleet(40)), (batch_bundle.solve, bundle_fleet(40))):
+    lines = curves(10.0, {"power": 1.0, "most": 8.0}, {"here": False})
+    for solve, fleet in (
+        (batch_greedy.solve, concave_fleet(40)),
+        (batch_greedy.solve, lines),
+        (batch_bundle.solve, bundle_fleet(40)),
+        (batch_bundle.solve, bundle_fleet(1)),
+    ):
         before = [np.array(each) for each in fleet]
         first, again = solve(fleet), solve(fleet)
         assert all(np.array_equal(one, other) for one, other in zip(first, again, strict=True))
