@@ -228,11 +228,11 @@ def _guessed(rows: Rows) -> Floats:
     even = np.log(rows.capacity / len(rows.lead))
     mean: Floats = np.exp(((rows.lead - even) / rows.power).mean(axis=0))
     rough = rows.made(lambda _, each: each if each.dtype == bool else each.astype(np.float32))
-    price = mean.astype(np.float32)
+    price: Any = mean.astype(np.float32)  # the rest is written for either precision
     for _ in range(GUESSES):
         taken = _take(rough, price)
         price = _newton(price, taken.amounts.sum(axis=0), taken.falls.sum(axis=0), rough.capacity)
-    found = price.astype(np.float64)
+    found: Floats = np.asarray(price, dtype=np.float64)
     return np.where((found > 0.0) & np.isfinite(found), found, mean)
 
 
@@ -240,7 +240,9 @@ def _newton(price: Floats, total: Floats, falls: Floats, capacity: Floats) -> Fl
     """The next price, by the slope of the logarithm of what all take over that of the price."""
     step = np.log(total / capacity)
     step *= total / (falls * price)
-    return price * np.exp(np.clip(step, -FURTHEST, FURTHEST))
+    np.clip(step, -FURTHEST, FURTHEST, out=step)
+    following: Floats = price * np.exp(step)
+    return following
 
 
 def _first_unit(rows: Rows) -> Floats:
