@@ -20,19 +20,26 @@ from orch.model.wire import CommandRun
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Program = Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
 SECONDS = msgspec.Meta(gt=0.0, le=3600.0)
 
 
 class CommandOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The two programs with their arguments, what they set, how long they may take, what a change costs."""
 
-    apply: Program
-    read: Program
-    sets: Annotated[tuple[ResourceName, ...], msgspec.Meta(min_length=1)]
+    apply: tuple[str, ...]
+    read: tuple[str, ...]
+    sets: tuple[ResourceName, ...]
     timeout_s: Annotated[float, SECONDS] = 60.0
     downtime_s: Annotated[float, msgspec.Meta(ge=0.0, le=86_400.0)] = 0.0
     settle_s: Annotated[float, msgspec.Meta(ge=0.0, le=3600.0)] = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.apply or not self.read:
+            message = "apply and read must each be a program with its arguments"
+            raise ValueError(message)
+        if not self.sets:
+            message = "sets must name the resources that apply sets"
+            raise ValueError(message)
 
 
 class CommandLever:

@@ -41,7 +41,7 @@ class StorjConfigOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     """
 
     path: str
-    restart: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
+    restart: tuple[str, ...]
     url: str = "http://127.0.0.1:14002"
     container: str | None = None
     program: str = "storagenode"
@@ -49,6 +49,13 @@ class StorjConfigOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     minimum_gb: Annotated[float, msgspec.Meta(gt=0.0)] = LEAST_GB
     restart_timeout_s: Annotated[float, msgspec.Meta(gt=0.0, le=3600.0)] = 360.0
     ready_timeout_s: Annotated[float, msgspec.Meta(gt=0.0, le=7200.0)] = 900.0
+
+    def __post_init__(self) -> None:
+        if not self.restart:
+            message = (
+                'restart must be a program with its arguments, such as ["systemctl", "restart", "storagenode"]'
+            )
+            raise ValueError(message)
 
 
 class _Disk(msgspec.Struct):

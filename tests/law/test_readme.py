@@ -16,6 +16,7 @@ from orch.discovery.draft import HEADING, HostFacts, draft
 from orch.discovery.judge import propose
 from orch.discovery.knock import Opened
 from orch.discovery.proposal import Given
+from orch.model.entrypoints import load_group
 from orch.model.resources import Resources
 from orch.system.surroundings import FileSeen, ProcessSeen, Surroundings
 
@@ -34,18 +35,30 @@ def test_the_two_commands_come_first_each_on_a_line_of_its_own():
 
 
 def test_its_configuration_is_one(tmp_path):
-    table, _ = blocks("toml")
+    table, _, _ = blocks("toml")
     config = from_tables(tomllib.loads(table), {"YAGNA_APPKEY": "key", "GRASS_TOKEN": "token"}, tmp_path)
     assert [node.protocol for node in config.nodes] == ["storj", "golem", "streamr", "grass"]
     assert config.mode == "suggest"
 
 
 def test_its_costs_and_prices_are_understood(tmp_path):
-    _, table = blocks("toml")
+    _, table, _ = blocks("toml")
     config = from_tables(tomllib.loads(table), {}, tmp_path)
     assert (config.costs.tariff.currency, config.costs.watts.source) == ("EUR", "rapl")
     assert config.prices.display == "EUR"
     assert [each.code for each in config.findings] == ["no_nodes"]
+
+
+def test_its_levers_are_those_installed_and_its_lever_is_one(tmp_path):
+    nodes, _, lever = blocks("toml")
+    tables = tomllib.loads(nodes)
+    tables["nodes"]["disk"] |= tomllib.loads(lever)["nodes"]["disk"]
+    disk = from_tables(tables, {}, tmp_path).nodes[0]
+    (made,) = disk.levers
+    assert (made.kind, made.mode, made.options.url) == ("storj_config", "suggest", disk.options.url)
+    section = README.partition("## Levers")[2].partition("\n## ")[0]
+    told = set(re.findall(r"^\| `(\w+)` \| .* \| .* \|$", section, re.MULTILINE))
+    assert told == set(load_group("orch.levers")) - {"emulated"}
 
 
 def test_its_configuration_is_what_init_writes():
