@@ -165,7 +165,9 @@ def _income(board: Dashboard) -> Iterator[RenderableType]:
     whole = also(earned_sum(total.earned_usd), board.display)
     yield Text(f"earned so far: {earned_in_words(total.earned_usd)}{whole}")
     if board.display is not None:
-        yield Text(board.display.sentence, style="yellow" if board.display.state in ("stale", "unknown") else "dim")
+        yield Text(
+            board.display.sentence, style="yellow" if board.display.state in ("stale", "unknown") else "dim"
+        )
 
 
 def _nodes(board: Dashboard) -> Table:
