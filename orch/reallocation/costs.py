@@ -50,11 +50,11 @@ def learned_downtime(prior_s: float, pauses: Iterable[Pause]) -> float:
     """
     if prior_s <= 0.0:
         return prior_s
-    weight = max(prior_s, BELIEF_S) ** -2.0
+    weight = 1.0 / max(prior_s, BELIEF_S) ** 2
     total, weights = prior_s * weight, weight
     for pause in pauses:
         # A pause cannot be told apart from what an hour's income varies by within a few seconds.
-        precision = max(pause.error_s, BELIEF_S) ** -2.0
+        precision = 1.0 / max(pause.error_s, BELIEF_S) ** 2
         total, weights = total + pause.seconds * precision, weights + precision
     return max(0.0, total / weights)
 

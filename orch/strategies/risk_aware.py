@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from orch.model.forecasts import Covariance, Foresight
     from orch.model.problems import Problem
 
-WITHIN = 1.0 + 1e-6
-"""A variance this much above the tolerance is within it."""
+WITHIN = 1.1
+"""A variance this much above the tolerance is within it: what is estimated anew every hour wanders by as much."""
+LESS = 0.9
+"""A move for less risk alone must leave at most this share of the variance: less is not worth a pause."""
 
 
 class RiskAwareOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -73,7 +75,7 @@ class RiskAware:
             f"{_deviation(options.risk_tolerance)} is tolerated."
         )
         too_much = prospect.present_variance > options.risk_tolerance * WITHIN
-        if too_much and prospect.plan_variance < prospect.present_variance:
+        if too_much and prospect.plan_variance <= LESS * prospect.present_variance:
             lost = prospect.gain_usd_per_hour
             price = "" if lost is None or lost.mean >= 0.0 else f" Less risk costs {dollars(-lost.mean)}/h."
             return Advice(move=True, reasons=("RISK_ABOVE_TOLERANCE",), sentence=f"{risk}{price}")
