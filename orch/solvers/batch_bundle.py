@@ -99,17 +99,17 @@ def solve(bundles: Bundles, *, compiled: bool | None = None) -> FleetAnswer:
     else:
         vertices = _vertices
     levels, prices = np.zeros((hosts, count)), np.zeros((hosts, kinds))
-    worth, feasible = np.zeros(hosts), np.ones(hosts, dtype=bool)
+    amounts, worth, feasible = bundles.floor.copy(), np.zeros(hosts), np.ones(hosts, dtype=bool)
     for start in range(0, hosts, BLOCK):
         some = slice(start, start + BLOCK)
         scaled, feasible[some] = _scaled(bundles, some)
         vertex = _mended(scaled, vertices(scaled))
         levels[some] = _summed(vertex.amounts) * scaled.levels
+        taken = bundles.takes[some] * levels[some][:, :, None]
+        for bundle, node in enumerate(bundles.owner):
+            amounts[some, node] += taken[:, bundle]
         prices[some] = vertex.prices * scaled.money[:, None] / scaled.size
         worth[some] = np.einsum("wbs,wbs->w", vertex.amounts, scaled.worth) * scaled.money
-    amounts = bundles.floor.copy()
-    for bundle, node in enumerate(bundles.owner):
-        amounts[:, node] += bundles.takes[:, bundle] * levels[:, bundle, None]
     amounts[~feasible], levels[~feasible], worth[~feasible], prices[~feasible] = np.nan, np.nan, np.nan, np.inf
     return FleetAnswer(amounts, worth, prices, feasible, levels)
 

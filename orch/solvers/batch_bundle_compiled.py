@@ -41,11 +41,15 @@ class State(NamedTuple):
 
 
 class Work(NamedTuple):
-    """Room to work in. Columns that help come first: when they stop paying, what they mend, which they are."""
+    """Room to work in. Columns that help come first: when they stop paying, what they mend, which they are.
+
+    `bundle` (K,) is that of each column: looked up, for a division takes longer.
+    """
 
     reach: Any
     given: Any
     places: Any
+    bundle: Any
     way: Any
     now: Any
 
@@ -70,13 +74,15 @@ def _all(takes: Any, width: Any, worth: Any, amounts: Any, prices: Any) -> None:
     hosts, count, segments = width.shape
     kinds, columns = takes.shape[2], count * segments
     every = columns + kinds
-    work = Work(np.empty(every), np.empty(every), np.empty(every, np.int64), np.empty(kinds), np.empty(kinds))
+    bundle = np.arange(columns) // segments
+    places, way, now = np.empty(every, np.int64), np.empty(kinds), np.empty(kinds)
+    work = Work(np.empty(every), np.empty(every), places, bundle, way, now)
     sign, left = np.empty(every), np.empty(kinds)
     basis, inverse = np.empty(kinds, np.int64), np.empty((kinds, kinds))
     for host in range(hosts):
         program = Program(takes[host], width[host].reshape(columns), worth[host].reshape(columns))
         state = State(sign, left, basis, inverse, prices[host])
-        _begin(program, state)
+        _begin(program, state, work)
         if _end(program, state, work):
             _write(program, state, work, amounts[host].reshape(columns))
         else:
@@ -85,10 +91,9 @@ def _all(takes: Any, width: Any, worth: Any, amounts: Any, prices: Any) -> None:
 
 
 @compiled
-def _begin(program: Any, state: Any) -> None:
+def _begin(program: Any, state: Any, work: Any) -> None:
     """Take all that pays, and no limit is in anybody's way."""
     columns, kinds = len(program.width), program.takes.shape[1]
-    segments = columns // len(program.takes)
     state.left[:] = 1.0
     state.inverse[:] = 0.0
     for kind in range(kinds):
@@ -100,7 +105,7 @@ def _begin(program: Any, state: Any) -> None:
         state.sign[column] = pays if program.width[column] > 0.0 else 0.0
         if state.sign[column] > 0.0:
             for kind in range(kinds):
-                state.left[kind] -= program.takes[column // segments, kind] * program.width[column]
+                state.left[kind] -= program.takes[work.bundle[column], kind] * program.width[column]
 
 
 @compiled
@@ -199,13 +204,12 @@ def _passed(program: Any, state: Any, work: Any, worst: float, count: int) -> in
         low, high = same, (same + 1 if same < later else high)
     if low >= count or work.given[low] < worst:
         return -1
-    segments = len(program.width) // len(program.takes)
     for place in range(low):
         column = work.places[place]
         change = program.width[column] * state.sign[column]
         state.sign[column] = -state.sign[column]
         for kind in range(len(state.left)):
-            state.left[kind] += program.takes[column // segments, kind] * change
+            state.left[kind] += program.takes[work.bundle[column], kind] * change
     return low
 
 
@@ -239,23 +243,22 @@ def _swap(work: Any, one: int, other: int) -> None:
 def _enter(program: Any, state: Any, work: Any, row: int, place: int, below: bool) -> None:
     """Change the basis by one column."""
     columns, kinds = len(program.width), len(work.way)
-    segments = columns // len(program.takes)
     leaving, enter = state.basis[row], work.places[place]
     state.sign[leaving] = -1.0 if below else 1.0
     taken = program.width[enter] if enter < columns and state.sign[enter] > 0.0 else 0.0
     for kind in range(kinds):
         state.prices[kind] += work.reach[place] * work.way[kind]
         if not below:
-            state.left[kind] -= program.takes[leaving // segments, kind] * program.width[leaving]
+            state.left[kind] -= program.takes[work.bundle[leaving], kind] * program.width[leaving]
         if taken > 0.0:
-            state.left[kind] += program.takes[enter // segments, kind] * taken
+            state.left[kind] += program.takes[work.bundle[enter], kind] * taken
     state.sign[enter] = 0.0
     state.basis[row] = enter
     for at in range(kinds):
         turned = state.inverse[at, enter - columns] if enter >= columns else 0.0
         if enter < columns:
             for kind in range(kinds):
-                turned += state.inverse[at, kind] * program.takes[enter // segments, kind]
+                turned += state.inverse[at, kind] * program.takes[work.bundle[enter], kind]
         work.now[at] = turned
     for kind in range(kinds):
         pivot = state.inverse[row, kind] / work.now[row]
