@@ -1,8 +1,8 @@
 """What is aimed at, all of it, each measured in one run beside the peer it is aimed at: `bench solvers --aims`.
 
 Ratios are of seconds of a core where both sides stay in one process, and medians over problems or repeats. What is
-aimed at with the extra `fast` is a row of its own. Budgets are by the clock on the wall, HiGHS's own too. A bench of
-replay adds its rows by a function `aims(quick=...)` that returns rows like these.
+aimed at with the extra `fast` is a row of its own. Budgets are by the clock on the wall, HiGHS's own too. A bench
+of replay adds its rows by a function `aims(quick=...)` that returns rows like these.
 """
 
 from __future__ import annotations
