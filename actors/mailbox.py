@@ -16,7 +16,6 @@ from orch.messages import (
     OpportunitiesFound,
     PollFailed,
     ReadingTaken,
-    RecordBoard,
     SnapshotPublished,
 )
 
@@ -28,12 +27,11 @@ T = TypeVar("T")
 DATA_LIMIT: Final = 10_000
 """Data messages that wait for one actor before the oldest gives way."""
 
-DATA: Final[frozenset[type]] = frozenset(
-    {SnapshotPublished, ReadingTaken, PollFailed, RecordBoard, OpportunitiesFound}
-)
+DATA: Final[frozenset[type]] = frozenset({SnapshotPublished, ReadingTaken, PollFailed, OpportunitiesFound})
 """Messages that carry a whole state, so that the next one of the kind repairs the loss of this one.
 
-`PollFailed` is among them to stay in order with the `ReadingTaken` of the same node.
+`PollFailed` is among them to stay in order with the `ReadingTaken` of the same node. `RecordBoard` is not: none
+repairs the last one before a stop.
 """
 
 _SECOND_LANE: Final = DATA | {AreYouReady}

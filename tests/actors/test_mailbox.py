@@ -12,7 +12,7 @@ from orch.messages import (
     AreYouReady,
     CommitBatch,
     HowMuchWork,
-    RecordBoard,
+    OpportunitiesFound,
     RecordTick,
     SnapshotPublished,
     TickRecorded,
@@ -90,7 +90,7 @@ def test_an_answered_readiness_proves_all_that_was_sent_before_it(history):
             sent.add(number)
             lanes.put(number, kind, asked=asked)
     lanes.put("ready", AreYouReady, asked=True)
-    lanes.put("later", RecordBoard)
+    lanes.put("later", OpportunitiesFound)
     while (item := lanes.get()) != "ready":
         handled.add(item)
     assert len(sent - handled) <= lanes.dropped
@@ -106,7 +106,7 @@ def test_the_newest_data_wins():
 
 def test_commands_overtake_data():
     lanes = Lanes()
-    lanes.put("old data", RecordBoard)
+    lanes.put("old data", OpportunitiesFound)
     lanes.put("command", CommitBatch)
     assert lanes.get() == "command"
 
@@ -148,7 +148,9 @@ def test_a_stop_overtakes_any_amount_of_data(live, gate, do):
     live.directory.tell("monitor", do("wait"))
     assert gate.entered.wait(5)
     for _ in range(1000):
-        live.directory.tell("monitor", RecordBoard(taken_at=datetime(2026, 1, 1, tzinfo=UTC), body=b""))
+        live.directory.tell(
+            "monitor", OpportunitiesFound(found_at=datetime(2026, 1, 1, tzinfo=UTC), opportunities=())
+        )
     stopped = actor.actor_ref.stop(block=False)
     gate.open()
     assert stopped.get(timeout=5)

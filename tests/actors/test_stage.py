@@ -9,7 +9,7 @@ from actors.base import Actor
 from actors.stage import Stage, StageError
 from orch.messages import (
     CommitBatch,
-    RecordBoard,
+    OpportunitiesFound,
     RestoreBooks,
     TickRecorded,
     TidyStore,
@@ -179,10 +179,10 @@ def test_a_race_is_a_failing_seed(start):
 
 def test_the_lanes_are_those_of_a_live_inbox(stage, act, start):
     actor = act("a")
-    stage.tell("a", RecordBoard(taken_at=start, body=b""))
+    stage.tell("a", OpportunitiesFound(found_at=start, opportunities=()))
     stage.tell("a", CommitBatch())
     stage.drain()
-    assert [type(message) for message in actor.seen] == [CommitBatch, RecordBoard]
+    assert [type(message) for message in actor.seen] == [CommitBatch, OpportunitiesFound]
 
 
 def test_the_trace_names_time_actor_and_message(stage, act, start):
