@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from orch.levers.base import Task
 
 T = TypeVar("T")
+ROOM_BELOW_HARD = 0.95
+"""Of a hard memory limit so much may be in use: at the limit itself the kernel kills."""
 DECIMALS = 3
 """Levers speak in thousandths of a unit, as plans do: finer than that nobody plans, and it reads back the same."""
 
@@ -63,6 +65,12 @@ def pause(seconds: float) -> Task[None]:
     """Let some real seconds pass."""
     answer: Reply | NoReply = yield Pause(seconds=seconds)
     _good(answer)
+
+
+def refuse_below_use(what: str, used_bytes: float, limit_gb: float) -> None:
+    """Raise LeverError where a hard memory limit would kill what it is meant for."""
+    if used_bytes > limit_gb * 1e9 * ROOM_BELOW_HARD:
+        raise LeverError(f"{what} uses {used_bytes / 1e9:.3f} GB: a limit of {limit_gb:g} GB would kill it")
 
 
 def order_body(value: Any) -> bytes:

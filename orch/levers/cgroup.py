@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from orch.errors import LeverError
-from orch.levers.asking import content, content_if_there, grain, machine, write
+from orch.levers.asking import content, content_if_there, grain, machine, refuse_below_use, write
 from orch.levers.base import CostPrior, LeverReading, LeverSpec, Task
 from orch.model.base import Value
 from orch.model.resources import Resources
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 PERIOD_US = 100_000
 LEAST_QUOTA_US = 1_000
 UNLIMITED_BYTES = 1 << 60
-ROOM_BELOW_HARD = 0.95
-"""A hard memory limit must leave the group so much of itself in use at most."""
 
 
 class CgroupOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -102,13 +100,8 @@ class CgroupLever:
         group = yield from _find(options)
         if goal.memory_gb is not None:
             used_bytes = yield from _number(_memory_file(group, "used"))
-            if goal.memory_gb < group.machine.or_zero("memory_gb") and used_bytes > (
-                goal.memory_gb * 1e9 * ROOM_BELOW_HARD
-            ):
-                used_gb = used_bytes / 1e9
-                raise LeverError(
-                    f"the group uses {used_gb:.3f} GB: a limit of {goal.memory_gb:g} GB would kill the node"
-                )
+            if goal.memory_gb < group.machine.or_zero("memory_gb"):
+                refuse_below_use("the group", used_bytes, goal.memory_gb)
         if goal.cpu_cores is not None:
             yield from _set_cores(group, goal.cpu_cores)
         if goal.memory_gb is not None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from orch.errors import LeverError
-from orch.levers.asking import call, grain, machine, order_body
+from orch.levers.asking import call, grain, machine, order_body, refuse_below_use
 from orch.levers.base import CostPrior, LeverReading, LeverSpec, Task
 from orch.model.resources import Resources
 from orch.model.wire import ToolCall
@@ -56,6 +56,15 @@ class _Container(msgspec.Struct, rename="pascal"):
     host_config: _HostConfig
 
 
+class _Memory(msgspec.Struct):
+    usage: int
+    stats: dict[str, int] = {}
+
+
+class _Stats(msgspec.Struct):
+    memory_stats: _Memory
+
+
 class DockerLever:
     """Sets the cores and the memory of a container."""
 
@@ -81,7 +90,11 @@ class DockerLever:
         elif limits.cpu_quota > 0:
             cores = limits.cpu_quota / (limits.cpu_period or PERIOD_US)
         memory_gb = min(limits.memory / 1e9 or math.inf, whole.or_zero("memory_gb"))
-        return LeverReading(allocation=Resources(cpu_cores=grain(cores), memory_gb=grain(memory_gb)))
+        used_gb = grain((yield from _used_bytes(options)) / 1e9) if found.state.running else None
+        return LeverReading(
+            allocation=Resources(cpu_cores=grain(cores), memory_gb=grain(memory_gb)),
+            used=Resources(memory_gb=used_gb),
+        )
 
     def apply(self, options: DockerOptions, goal: Resources) -> Task[None]:
         """Set cores and memory in one order.
@@ -93,6 +106,9 @@ class DockerLever:
         if not found.state.running:
             raise LeverError(f"the container {options.container} does not run")
         whole = yield from machine()
+        if goal.memory_gb is not None and goal.memory_gb < grain(whole.or_zero("memory_gb")):
+            name = f"the container {options.container}"
+            refuse_below_use(name, (yield from _used_bytes(options)), goal.memory_gb)
         update = {**_cores(found.host_config, goal, whole), **_memory(goal, whole)}
         order = order_body({"container": options.container, "update": update})
         yield from call(ToolCall(tool="docker", action="update", body=order, socket=options.socket), dict)
@@ -111,6 +127,14 @@ def _inspect(options: DockerOptions) -> Task[_Container]:
     order = order_body({"container": options.container})
     question = ToolCall(tool="docker", action="inspect", body=order, socket=options.socket, deadline_s=10.0)
     return (yield from call(question, _Container))
+
+
+def _used_bytes(options: DockerOptions) -> Task[int]:
+    """Memory that a running container cannot give back: its use less the file cache, as `docker stats` counts."""
+    order = order_body({"container": options.container})
+    found = yield from call(ToolCall(tool="docker", action="stats", body=order, socket=options.socket), _Stats)
+    cache = found.memory_stats.stats
+    return max(0, found.memory_stats.usage - cache.get("total_inactive_file", cache.get("inactive_file", 0)))
 
 
 def _cores(limits: _HostConfig, goal: Resources, whole: Resources) -> dict[str, int]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from orch.errors import LeverError
-from orch.levers.asking import call, grain, machine, order_body
+from orch.levers.asking import call, grain, machine, order_body, refuse_below_use
 from orch.levers.base import CostPrior, LeverReading, LeverSpec, Task
 from orch.model.resources import Resources
 from orch.model.wire import ToolCall
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 INFINITY = (1 << 64) - 1
 SECOND_US = 1_000_000
-ROOM_BELOW_HARD = 0.95
 KINDS = ("service", "scope", "slice")
 
 
@@ -87,11 +86,8 @@ class SystemdLever:
             properties["CPUQuotaPerSecUSec"] = INFINITY if all_of_it else round(goal.cpu_cores * SECOND_US)
         if goal.memory_gb is not None:
             size = INFINITY if goal.memory_gb >= grain(whole.or_zero("memory_gb")) else round(goal.memory_gb * 1e9)
-            if unit.memory_current != INFINITY and unit.memory_current > size * ROOM_BELOW_HARD:
-                used_gb = unit.memory_current / 1e9
-                raise LeverError(
-                    f"{options.unit} uses {used_gb:.3f} GB: a limit of {goal.memory_gb:g} GB would kill it"
-                )
+            if INFINITY not in (unit.memory_current, size):
+                refuse_below_use(options.unit, unit.memory_current, goal.memory_gb)
             properties |= {"MemoryHigh": size, "MemoryMax": size}
         order = {"unit": options.unit, "properties": properties, "runtime": not options.persistent}
         body = order_body(order)

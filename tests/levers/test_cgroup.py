@@ -109,7 +109,7 @@ def test_the_whole_machine_takes_the_limit_away(files):
 @pytest.mark.parametrize("files", [first_version(), second_version()], ids=["v1", "v2"])
 def test_memory_in_use_is_never_cut_and_nothing_is_changed_by_halves(files):
     host = PaperHost(files)
-    with pytest.raises(LeverError, match=r"uses 0.500 GB: a limit of 0.51 GB would kill the node"):
+    with pytest.raises(LeverError, match=r"uses 0.500 GB: a limit of 0.51 GB would kill it"):
         pull(LEVER.apply(OPTIONS, Resources(cpu_cores=1.0, memory_gb=0.51)), host)
     assert host.done == []
 

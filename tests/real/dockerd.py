@@ -90,9 +90,10 @@ def _image():
 
 
 @contextlib.contextmanager
-def busy_container(client, **limits):
-    """A container that never pauses; removed when the block ends."""
-    command = ["/bin/busybox", "sh", "-c", "while :; do :; done"]
+def busy_container(client, *, held_bytes=0, **limits):
+    """A container that holds so much memory and never pauses; removed when the block ends."""
+    hold = f"x=$(/bin/busybox head -c {held_bytes} /dev/zero | /bin/busybox tr '\\0' x)"
+    command = ["/bin/busybox", "sh", "-c", f"{hold}; while :; do :; done"]
     container = client.containers.run(
         f"{NAME}:latest", command, detach=True, network_mode="none", cpu_shares=200_000, **limits
     )

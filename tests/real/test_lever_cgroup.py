@@ -80,7 +80,7 @@ def test_memory_is_limited_above_what_is_used_and_never_below(worker):
     goal = Resources(memory_gb=1.5)
     pull(LEVER.apply(options, goal), this_host)
     assert pull(LEVER.read(options), this_host).allocation.memory_gb == 1.5
-    with pytest.raises(LeverError, match="would kill the node"):
+    with pytest.raises(LeverError, match="would kill it"):
         pull(LEVER.apply(options, Resources(cpu_cores=0.2, memory_gb=0.05)), this_host)
     after = pull(LEVER.read(options), this_host).allocation
     assert after == Resources(cpu_cores=before.allocation.cpu_cores, memory_gb=1.5)

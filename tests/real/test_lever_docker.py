@@ -48,6 +48,19 @@ def test_memory_is_limited_and_given_back(docker_engine):
         assert pull(LEVER.read(options), this_host).allocation == before
 
 
+def test_memory_in_use_is_never_cut(docker_engine):
+    client, socket = docker_engine
+    with busy_container(client, held_bytes=60_000_000) as container:
+        options = DockerOptions(container=container.name, socket=socket)
+        for _ in range(200):
+            found = pull(LEVER.read(options), this_host)
+            if found.used.memory_gb > 0.05:
+                break
+        with pytest.raises(LeverError, match=r"uses 0\.\d+ GB: a limit of 0\.04 GB would kill it"):
+            pull(LEVER.apply(options, Resources(cpu_cores=0.5, memory_gb=0.04)), this_host)
+        assert pull(LEVER.read(options), this_host).allocation == found.allocation
+
+
 def test_a_container_made_anew_under_its_name_is_the_one_that_is_limited(docker_engine):
     client, socket = docker_engine
     options = DockerOptions(container="orch-twin", socket=socket)
