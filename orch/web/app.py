@@ -35,6 +35,7 @@ from orch.model.switches import Missed
 from orch.store import queries, series
 from orch.store.export import CHUNK, spool_table
 from orch.web.guard import guard, on_anything, on_http, on_orch
+from orch.web.page_files import asset, index, load_page
 from orch.web.shapes import (
     AcceptedBody,
     DecisionPage,
@@ -291,6 +292,8 @@ def create_app(backend: Backend, bind: str = "127.0.0.1") -> Litestar:
             metrics_history,
             tables,
             config,
+            index,
+            asset,
         ],
         openapi_config=OpenAPIConfig(
             title="orch",
@@ -306,4 +309,5 @@ def create_app(backend: Backend, bind: str = "127.0.0.1") -> Litestar:
     )
     app.state.backend = backend
     app.state.bind = bind
+    app.state.page = load_page()
     return app
