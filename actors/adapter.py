@@ -46,6 +46,9 @@ LEVERS_EVERY_S = 120.0
 REPORT_EVERY_S = 60.0
 TASK = "lever task "
 
+LATE = 0.5
+"""A question that has been due for half its period follows an answer at once; others are spread over the ticks."""
+
 
 @dataclass(frozen=True)
 class NodePlan:
@@ -123,8 +126,8 @@ class Adapter(Actor):
             self._times.changed, self._times.reported = False, now
             self.tell(COORDINATOR, ReadingTaken(reading=self._reading(now)))
 
-    def _ask(self, now: datetime) -> None:
-        self._state, endpoints = ask(self._plan.spec, self._state, now, self._jitter)
+    def _ask(self, now: datetime, late: float = 0.0) -> None:
+        self._state, endpoints = ask(self._plan.spec, self._state, now, self._jitter, late=late)
         for endpoint in endpoints:
             self.house.transport.fetch(
                 endpoint.request, reply_to=self.name, key=endpoint.key, node=self._node, lane=endpoint.lane
@@ -147,8 +150,9 @@ class Adapter(Actor):
         self._times.changed = True
         if failure is not None:
             self.tell(COORDINATOR, PollFailed(node=self._node, failure=failure))
-        elif self._times.first_contact:
-            self._ask(now)  # history comes in many parts: the next need not wait for a tick
+        else:
+            # History comes in many parts, and ticks may be far apart: what is late need not wait for the next.
+            self._ask(now, 0.0 if self._times.first_contact else LATE)
 
     def _report_due(self, now: datetime) -> bool:
         last = self._times.reported

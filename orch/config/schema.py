@@ -72,7 +72,10 @@ class HostTable(Value):
 
 
 class CadenceTable(Value):
-    """`[cadence]`: seconds of the clock between two polls, analyses, decisions."""
+    """`[cadence]`: seconds of the clock between two polls, analyses, decisions.
+
+    With more than ten minutes between polls, what nodes last said is too old to move anything on.
+    """
 
     poll_s: Positive = 5.0
     analyze_s: Positive = 30.0

@@ -68,7 +68,12 @@ class Schedule(Value):
 
 
 def due(
-    state: Schedule, endpoints: Sequence[Endpoint], now: datetime, jitter: float | random.Random = 0.5
+    state: Schedule,
+    endpoints: Sequence[Endpoint],
+    now: datetime,
+    jitter: float | random.Random = 0.5,
+    *,
+    late: float = 0.0,
 ) -> tuple[Schedule, tuple[Endpoint, ...]]:
     """The endpoints to ask now, at most one per free lane, and the state in which they are in flight.
 
@@ -77,6 +82,7 @@ def due(
         endpoints: Everything that may be asked, with unique keys.
         now: The clock's time.
         jitter: A number from 0 to 1, or a source of them: 0.5 leaves periods and waits as they are declared.
+        late: Only what has been due for this share of its period, and what was never asked.
 
     Returns:
         The new state and the endpoints to ask, by rank.
@@ -84,7 +90,7 @@ def due(
     known = {turn.key: turn for turn in state.turns}
     wanted = {endpoint.key for endpoint in endpoints}
     busy = {turn.lane for turn in state.turns if turn.asked_at is not None}
-    waiting = [each for each in endpoints if each.lane not in busy and _is_due(known.get(each.key), now)]
+    waiting = [each for each in endpoints if each.lane not in busy and _is_due(known.get(each.key), now, late)]
     chosen: list[Endpoint] = []
     for endpoint in sorted(waiting, key=lambda each: _order(each, known.get(each.key), now)):
         if endpoint.lane not in busy:
@@ -162,10 +168,12 @@ def _ask(endpoint: Endpoint, turn: Turn | None, now: datetime, jitter: float) ->
     )
 
 
-def _is_due(turn: Turn | None, now: datetime) -> bool:
+def _is_due(turn: Turn | None, now: datetime, late: float) -> bool:
     if turn is None or turn.due_at is None:
         return True
-    return not turn.done and turn.asked_at is None and turn.due_at <= now
+    if turn.done or turn.asked_at is not None:
+        return False
+    return turn.due_at <= now - timedelta(seconds=late * turn.period_s)
 
 
 def _order(endpoint: Endpoint, turn: Turn | None, now: datetime) -> tuple[bool, int, float, str]:
