@@ -2,7 +2,7 @@
 
 The program in `apply` is given the goal as JSON on its standard input, `{"goal": RES}`, and must end
 with 0 once it asked for it. The program in `read` prints `{"allocation": RES}`, and `committed` and `used` if it
-knows them. Both run without a shell.
+knows them. No shell reads their words, and neither outlives orch.
 """
 
 from __future__ import annotations

@@ -1,10 +1,16 @@
-"""Running one program to its end, with a deadline that also ends what it started."""
+"""Running one program to its end, with a deadline that also ends what it started.
+
+A program does not outlive orch either: were orch killed in the middle of an order, the program would carry it out
+after the next start had already put everything back. So each runs on a leash, a pipe of which orch alone holds the
+other end; a watcher beside the program ends the whole group when the kernel closes it.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import selectors
+import shutil
 import signal
 import subprocess
 import time
@@ -21,10 +27,15 @@ SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 CHUNK_BYTES = 65_536
 SHOWN_CHARACTERS = 300
 LOOK_EVERY_S = 0.1
+SHELL = "/bin/sh"
+LEASHED = (
+    'exec 3<&0; (read -r _ <&3; kill -9 0) >/dev/null 2>&1 & unset PWD; exec 3<&- "$0" "$@" </proc/self/fd/{body}'
+)
+"""Starts the watcher and becomes the program; its words are arguments, which no shell reads."""
 
 
 def run_command(order: CommandRun, stopped: Callable[[], bool] = lambda: False) -> Got | Missed:
-    """Run a program without a shell; what it printed is the answer. Never raises.
+    """Run a program, its words as they are; what it printed is the answer. Never raises.
 
     Args:
         order: The program, its input and its limits.
@@ -39,21 +50,11 @@ def run_command(order: CommandRun, stopped: Callable[[], bool] = lambda: False) 
         "LANG": "C.UTF-8",
         **dict(order.environment),
     }
+    refusal = _refusal(order.argv[0], environment["PATH"])
+    if refusal is not None:
+        return refusal
     try:
-        process = subprocess.Popen(  # noqa: S603 - the operator's own program, from a configuration that only they can write
-            order.argv,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment,
-            start_new_session=True,
-        )
-    except FileNotFoundError:
-        sentence = f"the program {order.argv[0]} is not found"
-        return Missed(reason="missing_file", sentence=sentence, retryable=False)
-    except PermissionError:
-        sentence = f"{order.argv[0]} may not be run by this user"
-        return Missed(reason="permission", sentence=sentence, retryable=False)
+        process, leash = _start(order, environment)
     except (OSError, ValueError) as error:
         return Missed(reason="failed", sentence=f"{name} cannot be started ({error})", retryable=True)
     with process:
@@ -62,6 +63,7 @@ def run_command(order: CommandRun, stopped: Callable[[], bool] = lambda: False) 
             ended = talk.to_the_end()
         finally:
             _end_all(process)
+            os.close(leash)
     if not ended:
         sentence = f"{name} did not end within {order.deadline_s:g} s and was stopped"
         return Missed(reason="timeout", sentence=sentence, retryable=True)
@@ -73,20 +75,58 @@ def run_command(order: CommandRun, stopped: Callable[[], bool] = lambda: False) 
     return Got(status=200, headers=(), body=bytes(talk.output))
 
 
+def _start(order: CommandRun, environment: dict[str, str]) -> tuple[subprocess.Popen[bytes], int]:
+    """The program, and our end of its leash."""
+    with contextlib.ExitStack() as stack:
+        theirs, ours = os.pipe()
+        stack.callback(os.close, theirs)
+        undo = stack.enter_context(contextlib.ExitStack())
+        undo.callback(os.close, ours)
+        body = os.memfd_create("input")
+        stack.callback(os.close, body)
+        _fill(body, order.body)
+        process = subprocess.Popen(  # noqa: S603 - the operator's own program, from a configuration that only they can write
+            (SHELL, "-c", LEASHED.format(body=body), *order.argv),
+            stdin=theirs,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+            start_new_session=True,
+            pass_fds=(body,),
+        )
+        undo.pop_all()
+    return process, ours
+
+
+def _fill(handle: int, body: bytes) -> None:
+    rest = memoryview(body)
+    while rest:
+        rest = rest[os.write(handle, rest) :]
+
+
+def _refusal(program: str, search: str) -> Missed | None:
+    if "\0" in program:
+        return Missed(reason="failed", sentence="the program's name holds a zero byte", retryable=False)
+    if shutil.which(program, path=search) is not None:
+        return None
+    if os.path.exists(program):  # noqa: PTH110 - as the kernel would look
+        return Missed(reason="permission", sentence=f"{program} may not be run by this user", retryable=False)
+    return Missed(reason="missing_file", sentence=f"the program {program} is not found", retryable=False)
+
+
 class _Talk:
-    """What goes in and comes out of a program, as far as its limits allow."""
+    """What comes out of a program, as far as its limits allow."""
 
     def __init__(self, process: subprocess.Popen[bytes], order: CommandRun, stopped: Callable[[], bool]) -> None:
         self._process = process
         self._order = order
         self._stopped = stopped
-        self._input = memoryview(order.body)
         self.output = bytearray()
         self.errors = bytearray()
         self.too_much = False
 
     def to_the_end(self) -> bool:
-        """Feed and listen until it ends; False at the deadline, or when the engine stops."""
+        """Listen until it ends; False at the deadline, or when the engine stops."""
         until = time.monotonic() + self._order.deadline_s
         with selectors.DefaultSelector() as selector:
             self._open(selector)
@@ -105,27 +145,12 @@ class _Talk:
         return True
 
     def _open(self, selector: selectors.BaseSelector) -> None:
-        process = self._process
-        for pipe in (process.stdin, process.stdout, process.stderr):
-            if pipe is not None:
-                os.set_blocking(pipe.fileno(), False)
-        if process.stdin is not None:
-            selector.register(process.stdin, selectors.EVENT_WRITE)
-        for output in (process.stdout, process.stderr):
+        for output in (self._process.stdout, self._process.stderr):
             if output is not None:
+                os.set_blocking(output.fileno(), False)
                 selector.register(output, selectors.EVENT_READ)
 
     def _serve(self, selector: selectors.BaseSelector, key: selectors.SelectorKey) -> None:
-        if key.fileobj is self._process.stdin:
-            try:
-                taken = os.write(key.fd, self._input[:CHUNK_BYTES]) if self._input else 0
-                self._input = self._input[taken:]
-            except BrokenPipeError:
-                self._input = memoryview(b"")
-            if not self._input:
-                selector.unregister(key.fileobj)
-                self._process.stdin.close()
-            return
         found = os.read(key.fd, CHUNK_BYTES)
         if not found:
             selector.unregister(key.fileobj)

@@ -1,7 +1,10 @@
 """Programs are run to their end, or ended with all they started."""
 
 import signal
+import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -109,3 +112,39 @@ def test_no_signal_of_ours_is_lost():
     before = signal.getsignal(signal.SIGCHLD)
     python("pass")
     assert signal.getsignal(signal.SIGCHLD) is before
+
+
+ORPHAN = """
+import sys
+import threading
+import time
+from orch.model.wire import CommandRun
+from orch.system.commands import run_command
+script = "(sleep 60; true) & echo $$ $! > {note}.new; mv {note}.new {note}; sleep 60"
+run_command(CommandRun(argv=("/bin/sh", "-c", script.format(note=sys.argv[1])), deadline_s=60.0))
+"""
+
+
+def test_killed_in_the_middle_of_an_order_nothing_carries_it_out_later(tmp_path):
+    note = tmp_path / "program"
+    with subprocess.Popen([sys.executable, "-c", ORPHAN, note]) as orch:
+        until(note.exists)
+        started = note.read_text().split()
+        assert all(lives(pid) for pid in started)
+        orch.kill()
+    until(lambda: not any(lives(pid) for pid in started))
+
+
+def until(what, within_s=30.0):
+    """Wait for something that another process does."""
+    waiting, deadline = threading.Event(), time.monotonic() + within_s
+    while not what():
+        assert time.monotonic() < deadline
+        waiting.wait(0.01)
+
+
+def test_the_words_of_a_program_are_read_by_no_shell():
+    words = ("$HOME", "`id`", "; exit 3", "a  b", "*", "")
+    found = run_command(CommandRun(argv=("printf", "<%s>", *words), deadline_s=20.0))
+    assert isinstance(found, Got)
+    assert found.body.decode() == "".join(f"<{word}>" for word in words)
