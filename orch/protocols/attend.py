@@ -57,7 +57,7 @@ class Attended(Value):
 def ask(
     spec: ProtocolSpec, state: Attended, now: datetime, jitter: float | random.Random, *, late: float = 0.0
 ) -> tuple[Attended, tuple[Endpoint, ...]]:
-    """What to ask now (of it, what is `late` by a share of its period), and the state in which it is on its way."""
+    """What to ask now, or what of it is `late` by a share of its period, and the state then."""
     schedule, endpoints = due(state.schedule, spec.endpoints(state.memory, now), now, jitter, late=late)
     if not endpoints:
         return state, ()

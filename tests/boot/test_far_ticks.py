@@ -1,4 +1,4 @@
-"""The whole house on the stage with polls minutes apart: every question gets its turn, and it moves as it would."""
+"""The whole house on the stage with polls minutes apart: every question gets its turn, and it moves."""
 
 from __future__ import annotations
 
