@@ -67,11 +67,11 @@ class FileWrite(Value, tag="file_write"):
 
 
 class CommandRun(Value, tag="command"):
-    """Run one program, its words read by no shell. At its deadline, and when orch dies, it is ended with everything
-    it started.
+    """Run one program, its words read by no shell.
 
-    `body` is its standard input; what it prints is the answer. Its environment has only a search path, a
-    home, a language and what `environment` adds.
+    At its deadline, and when orch itself dies, it is ended with everything it started. `body` is its standard
+    input; what it prints is the answer. Its environment has only a search path, a home, a language and what
+    `environment` adds.
     """
 
     argv: tuple[str, ...]
