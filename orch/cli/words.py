@@ -67,6 +67,15 @@ MEANING: dict[Code, str] = {
     "RISK_ABOVE_TOLERANCE": "income varies more than is tolerated, and the move makes it vary less",
     "NOT_READY": "not enough is known yet",
     "MOVE_LOST": "a move has been seen to lose, and is taken back",
+    "OUTSIDE_WINDOW": "no maintenance window is open",
+    "DAY_BUDGET_SPENT": "enough moves were made within the day",
+    "PLAN_EXPIRED": "the plan is too old to be approved",
+    "PLAN_STALE": "the plan was made for a split that is no longer there",
+    "ALLOCATION_CHANGED": "a node has something else than the plan was made for, perhaps set by hand",
+    "LEVER_FAILED": "a lever did not answer or could not be pulled",
+    "JOURNAL_FAILED": "the journal cannot be written, and nothing moves without it",
+    "CALLED_OFF": "a person called it off",
+    "INTERRUPTED": "orch was stopped before anything was changed",
 }
 """What each reason code says."""
 

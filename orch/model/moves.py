@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from orch.model.base import Value
+from orch.model.fleet import Mode
 from orch.model.money import Rate
 from orch.model.plans import Blocker, Code
 from orch.model.proofs import MoneyVerdict, Proof
@@ -41,7 +42,10 @@ class Change(Value):
 
 
 class Reallocation(Value):
-    """A move as shown to the world (surfaces: REALLOCATION)."""
+    """A move as shown to the world (surfaces: REALLOCATION).
+
+    `counterfactual_usd_per_hour` is what the old split would have earned, as far as a settled move was followed.
+    """
 
     id: str
     plan_id: str | None
@@ -58,6 +62,7 @@ class Reallocation(Value):
     realised_gain_usd_per_hour: Rate | None
     verdict: MoneyVerdict
     rolled_back_reason: str | None
+    counterfactual_usd_per_hour: float | None = None
 
 
 class Step(Value):
@@ -90,10 +95,33 @@ class StepRecord(Value):
     sentence: str
 
 
+class LeverName(Value):
+    """A lever of this host: the node, and the kind of lever."""
+
+    node: str
+    kind: str
+
+
+class Order(Value):
+    """What stands beside all moves and outlives a restart: an operator's word, or a lever's loss of trust.
+
+    `until` is set on `freeze`, `plan_id` on `reject`. `demote` and `promote` name a `lever`; `mode` is the highest
+    rung left to a demoted one, `stated` what the configuration said of it at the time.
+    """
+
+    what: Literal["freeze", "unfreeze", "reject", "demote", "promote"]
+    until: datetime | None = None
+    plan_id: str | None = None
+    lever: LeverName | None = None
+    mode: Mode | None = None
+    stated: Mode | None = None
+
+
 class JournalRecord(Value):
     """One line of `journal.jsonl`: what is about to happen, or, once a move is settled, what it proved to bring.
 
-    `record` and `steps` are set on `opened` only, `proof` on `judged` only.
+    `record` and `steps` are set on `opened` only, `proof` on `judged` only. `ordered` lines hold an `order`, and
+    neither a move's id nor a state. `reasons` are the codes of what ended a move, where it did not settle.
     """
 
     sequence: int
@@ -110,14 +138,17 @@ class JournalRecord(Value):
         "undo_failed",
         "closed",
         "judged",
+        "ordered",
     ]
-    state: SagaState
+    state: SagaState | None
     step_index: int | None = None
     read_back: Resources | None = None
     sentence: str = ""
     record: Reallocation | None = None
     steps: tuple[Step, ...] = ()
     proof: Proof | None = None
+    order: Order | None = None
+    reasons: tuple[Code, ...] = ()
 
 
 class Hold(Value):
@@ -126,12 +157,24 @@ class Hold(Value):
     node: str
     until: datetime
     sentence: str
+    code: Code = "HOLD_ACTIVE"
+
+
+class Demotion(Value):
+    """A lever that lost trust: `mode` is the highest rung left to it until an operator promotes it."""
+
+    lever: LeverName
+    mode: Mode
+    since: datetime
+    sentence: str
 
 
 class Guards(Value):
     """What the journal allows at a time: the reallocation actor's word to the optimizer.
 
-    `last_move_at`: when the last settled move ended.
+    `last_move_at`: when the last settled move ended. `window_opens_at`: when moves without a person's word are
+    allowed again, None while they are. `next_day_slot_at`: when the budget of moves per day has room again, None
+    while it has.
     """
 
     holds: tuple[Hold, ...] = ()
@@ -142,6 +185,11 @@ class Guards(Value):
     stuck: str | None = None
     frozen_until: datetime | None = None
     last_move_at: datetime | None = None
+    window_opens_at: datetime | None = None
+    moves_in_last_day: int = 0
+    max_moves_per_day: int | None = None
+    next_day_slot_at: datetime | None = None
+    demotions: tuple[Demotion, ...] = ()
 
 
 class CanReallocate(Value):

@@ -43,6 +43,15 @@ Code: TypeAlias = Literal[
     "RISK_ABOVE_TOLERANCE",
     "NOT_READY",
     "MOVE_LOST",
+    "OUTSIDE_WINDOW",
+    "DAY_BUDGET_SPENT",
+    "PLAN_EXPIRED",
+    "PLAN_STALE",
+    "ALLOCATION_CHANGED",
+    "LEVER_FAILED",
+    "JOURNAL_FAILED",
+    "CALLED_OFF",
+    "INTERRUPTED",
 ]
 
 
@@ -66,6 +75,23 @@ class Opportunity(Value):
     usd_per_hour: Rate | None
     evidence: Evidence | None
     blockers: tuple[Blocker, ...] = ()
+
+
+class PlanStep(Value):
+    """One step of a plan in the order in which it would be made: all releases before any grant.
+
+    `does` says in words, or as commands, what is done. `lever` is its kind, None where only a person can do it;
+    `mode` is how far that lever is trusted.
+    """
+
+    index: int
+    node: str
+    kind: Literal["release", "grant"]
+    goal: Resources
+    undo: Resources
+    does: tuple[str, ...] = ()
+    lever: str | None = None
+    mode: Literal["observe", "suggest", "approve", "auto"] | None = None
 
 
 class Decision(Value):
@@ -93,7 +119,7 @@ class Decision(Value):
 
 
 class Plan(Value):
-    """The best split found, with what it gains and costs (surfaces: PLAN)."""
+    """The best split found, with what it gains and costs (surfaces: PLAN), and the `steps` that lead to it."""
 
     id: str
     decision_id: str
@@ -119,3 +145,4 @@ class Plan(Value):
     dual_prices: Resources
     improvement_pct: float | None
     opportunities: tuple[Opportunity, ...]
+    steps: tuple[PlanStep, ...] = ()

@@ -9,16 +9,17 @@ from orch.model.moves import CanReallocate, Guards, Hold
 from orch.model.plans import Blocker
 from orch.model.readings import contact_lost
 from orch.model.resources import RESOURCES, TOLERANCE
-from orch.reallocation.holds import HOUR, past_of
+from orch.reallocation.holds import DAY, HOUR, past_of
 from orch.reallocation.steps import changed
 from orch.reallocation.story import stories
+from orch.reallocation.windows import opens_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
-    from orch.model.fleet import Mode, NodeState, Snapshot
-    from orch.model.moves import JournalRecord, Trigger
+    from orch.model.fleet import LeverState, Mode, NodeState, Snapshot
+    from orch.model.moves import Demotion, JournalRecord, Trigger
     from orch.model.plans import Code, Plan
     from orch.model.resources import ResourceName, Resources
     from orch.reallocation.holds import NodePast, Past
@@ -26,27 +27,51 @@ if TYPE_CHECKING:
 
 
 def guards_of(past: Past, now: datetime, limits: MoveLimits, *, running: str | None = None) -> Guards:
-    """What is allowed at a time. A running move counts towards the hour."""
-    holds = tuple(
+    """What is allowed at a time. A running move counts towards the hour and the day."""
+    holds = [
         Hold(node=name, until=node.until, sentence=_why_held(name, node))
         for name, node in sorted(past.nodes.items())
         if node.until > now
-    )
-    recent = sorted(when for identity, when in past.ended if when + HOUR > now and identity != running)
-    moves = len(recent) + (running is not None)
-    next_slot_at = None
-    # The slot opens when enough of the recent moves are an hour old that one more fits.
-    if moves >= limits.max_moves_per_hour > 0 and recent:
-        next_slot_at = recent[min(moves - limits.max_moves_per_hour, len(recent) - 1)] + HOUR
+    ]
+    ended = [each for each in past.ended if each.id != running]
+    in_hour = sorted(each.ended_at for each in ended if each.ended_at + HOUR > now)
+    in_day = sorted(each.ended_at for each in ended if each.ended_at + DAY > now)
+    running_now = running is not None
+    a_day = limits.max_moves_per_day
     return Guards(
-        holds=holds,
-        moves_in_last_hour=moves,
+        holds=(*holds, *_spent(past, now, limits)),
+        moves_in_last_hour=len(in_hour) + running_now,
         max_moves_per_hour=limits.max_moves_per_hour,
-        next_slot_at=next_slot_at,
+        next_slot_at=_slot(in_hour, limits.max_moves_per_hour, HOUR, running_now),
         running=running,
         stuck=past.stuck,
         last_move_at=max((each.ended_at for node in past.nodes.values() for each in node.turned), default=None),
+        window_opens_at=opens_at(limits.windows, now),
+        moves_in_last_day=len(in_day) + running_now,
+        max_moves_per_day=a_day,
+        next_day_slot_at=None if a_day is None else _slot(in_day, a_day, DAY, running_now),
     )
+
+
+def _slot(recent: list[datetime], most: int, period: timedelta, running: bool) -> datetime | None:
+    """When enough of the recent moves have grown old that one more fits; None while one does, or never will."""
+    moves = len(recent) + running
+    if not moves >= most > 0 or not recent:
+        return None
+    return recent[min(moves - most, len(recent) - 1)] + period
+
+
+def _spent(past: Past, now: datetime, limits: MoveLimits) -> Iterator[Hold]:
+    """Nodes that were moved as often as a day allows."""
+    most = limits.max_moves_per_node_per_day
+    if most is None:
+        return
+    for node in sorted({name for each in past.ended for name in each.nodes}):
+        recent = sorted(each.ended_at for each in past.ended if node in each.nodes and each.ended_at + DAY > now)
+        if len(recent) >= most:
+            until = recent[-most] + DAY
+            sentence = f"{node} was moved {len(recent)} times in 24 hours, and {most} are allowed."
+            yield Hold(node=node, until=until, sentence=sentence, code="DAY_BUDGET_SPENT")
 
 
 def _why_held(name: str, node: NodePast) -> str:
@@ -111,7 +136,7 @@ def split_blockers(
         return tuple(blockers)
     if trigger == "auto":
         blockers.extend(
-            Blocker(code="HOLD_ACTIVE", sentence=hold.sentence, node=hold.node, until=hold.until)
+            Blocker(code=hold.code, sentence=hold.sentence, node=hold.node, until=hold.until)
             for hold in guards.holds
             if hold.node in touched and hold.until > now
         )
@@ -124,28 +149,52 @@ def split_blockers(
             )
             continue
         blockers.extend(_unreachable(state))
-        blockers.extend(_unmovable(state, names, trigger))
+        blockers.extend(_unmovable(state, names, trigger, guards.demotions))
         blockers.extend(_unsafe(state, names, goal[node]))
     blockers.extend(_too_much(snapshot, goal))
     return tuple(blockers)
 
 
 def _standing(guards: Guards, now: datetime, trigger: Trigger) -> Iterator[Blocker]:
-    if guards.stuck is not None:
-        yield Blocker(
-            code="SAGA_STUCK",
-            sentence=f"Levers are frozen: reallocation {guards.stuck} could not be undone and needs a person.",
-        )
-    if guards.frozen_until is not None and guards.frozen_until > now:
-        yield Blocker(code="FROZEN", sentence="Levers are frozen by the operator.", until=guards.frozen_until)
+    yield from frozen_blockers(guards, now)
     if guards.running is not None:
         yield Blocker(code="REALLOCATION_RUNNING", sentence=f"Reallocation {guards.running} is not finished yet.")
-    if trigger == "auto" and guards.moves_in_last_hour >= guards.max_moves_per_hour:
+    if trigger != "auto":
+        return
+    if guards.moves_in_last_hour >= guards.max_moves_per_hour:
         yield Blocker(
             code="RATE_LIMITED",
             sentence=f"{guards.moves_in_last_hour} of {guards.max_moves_per_hour} moves of this hour are made.",
             until=guards.next_slot_at,
         )
+    if guards.max_moves_per_day is not None and guards.moves_in_last_day >= guards.max_moves_per_day:
+        yield Blocker(
+            code="DAY_BUDGET_SPENT",
+            sentence=f"{guards.moves_in_last_day} of {guards.max_moves_per_day} moves of 24 hours are made.",
+            until=guards.next_day_slot_at,
+        )
+    if guards.window_opens_at is not None and guards.window_opens_at > now:
+        yield Blocker(
+            code="OUTSIDE_WINDOW",
+            sentence="No maintenance window is open: orch moves nothing by itself now.",
+            until=guards.window_opens_at,
+        )
+
+
+def frozen_blockers(guards: Guards, now: datetime) -> tuple[Blocker, ...]:
+    """What keeps every new move from starting, whoever wants it."""
+    found = []
+    if guards.stuck is not None:
+        found.append(
+            Blocker(
+                code="SAGA_STUCK",
+                sentence=f"Levers are frozen: reallocation {guards.stuck} could not be undone and needs a person.",
+            )
+        )
+    if guards.frozen_until is not None and guards.frozen_until > now:
+        sentence = "Levers are frozen by the operator; `orch unfreeze` ends that."
+        found.append(Blocker(code="FROZEN", sentence=sentence, until=guards.frozen_until))
+    return tuple(found)
 
 
 def _unreachable(state: NodeState) -> Iterator[Blocker]:
@@ -163,21 +212,34 @@ def _unreachable(state: NodeState) -> Iterator[Blocker]:
         )
 
 
-def _unmovable(state: NodeState, names: tuple[ResourceName, ...], trigger: Trigger) -> Iterator[Blocker]:
+def _unmovable(
+    state: NodeState, names: tuple[ResourceName, ...], trigger: Trigger, demotions: tuple[Demotion, ...]
+) -> Iterator[Blocker]:
     """Missing levers, and levers that are not trusted with this: one blocker per reason."""
     allowed: Mode = "auto" if trigger == "auto" else "approve"
     said: set[Code] = set()
     for name in names:
-        modes = [MODES.index(lever.mode) for lever in state.levers if name in lever.sets]
-        if not modes:
+        # The first lever that sets a resource is the one that is pulled.
+        lever = next((each for each in state.levers if name in each.sets), None)
+        if lever is None:
             yield Blocker(code="LEVER_MISSING", sentence=f"{state.name} has no lever for {name}.", node=state.name)
             continue
-        mode = MODES[max(modes)]
+        mode, demotion = trusted(state.name, lever, demotions)
         if MODES.index(mode) < MODES.index(allowed):
             code, why = LEVER_MODE[mode]
             if code not in said:
-                yield Blocker(code=code, sentence=f"The lever for {name} of {state.name} {why}.", node=state.name)
+                because = f" {demotion.sentence}" if demotion is not None else ""
+                sentence = f"The lever for {name} of {state.name} {why}.{because}"
+                yield Blocker(code=code, sentence=sentence, node=state.name)
             said.add(code)
+
+
+def trusted(node: str, lever: LeverState, demotions: Iterable[Demotion]) -> tuple[Mode, Demotion | None]:
+    """How far a lever is trusted now, and the demotion that says so where one does."""
+    found = next((each for each in demotions if (each.lever.node, each.lever.kind) == (node, lever.kind)), None)
+    if found is None or MODES.index(found.mode) >= MODES.index(lever.mode):
+        return lever.mode, None
+    return found.mode, found
 
 
 def _unsafe(state: NodeState, names: tuple[ResourceName, ...], goal: Resources) -> Iterator[Blocker]:

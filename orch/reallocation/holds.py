@@ -1,4 +1,4 @@
-"""What ended moves leave behind: which nodes rest how long, and how many moves the last hour saw."""
+"""What ended moves leave behind: which nodes rest how long, and how many moves the last hour and day saw."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 LONGEST_HOLD_S = 24 * 3600.0
 LONGEST_DOUBLING = 4
 HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
 
 
 class Turned(Value):
@@ -51,11 +52,19 @@ class NodePast(Value):
         return self.ended_at + timedelta(seconds=self.hold_s)
 
 
+class Ended(Value):
+    """A move that ended, and which nodes it touched."""
+
+    id: str
+    ended_at: datetime
+    nodes: tuple[str, ...] = ()
+
+
 class Past(Value):
-    """What guards need to know of all ended moves. `ended`: id and time of those of the last hour."""
+    """What guards need to know of all ended moves. `ended`: those of the last day."""
 
     nodes: dict[str, NodePast] = msgspec.field(default_factory=dict)
-    ended: tuple[tuple[str, datetime], ...] = ()
+    ended: tuple[Ended, ...] = ()
     stuck: str | None = None
 
 
@@ -123,15 +132,13 @@ def remember(past: Past, story: Story, limits: MoveLimits) -> Past:
     if record.ended_at is None or not story.touched:
         return replace(past, stuck=stuck)
     nodes = dict(past.nodes)
-    for node in sorted({story.steps[index].node for index in story.tried}):
+    touched = tuple(sorted({story.steps[index].node for index in story.tried}))
+    for node in touched:
         own = tuple(change for change in record.changes if change.node == node)
         nodes[node] = _node_after(nodes.get(node), own, story, record.ended_at, limits)
-    ended = tuple(
-        (identity, when)
-        for identity, when in past.ended
-        if identity != record.id and when + HOUR > record.ended_at
-    )
-    return Past(nodes=nodes, ended=(*ended, (record.id, record.ended_at)), stuck=stuck)
+    ended = tuple(each for each in past.ended if each.id != record.id and each.ended_at + DAY > record.ended_at)
+    now_ended = Ended(id=record.id, ended_at=record.ended_at, nodes=touched)
+    return Past(nodes=nodes, ended=(*ended, now_ended), stuck=stuck)
 
 
 def past_of(told: Iterable[Story], limits: MoveLimits) -> Past:
@@ -141,3 +148,21 @@ def past_of(told: Iterable[Story], limits: MoveLimits) -> Past:
     for story in sorted(ended, key=lambda each: (each.record.ended_at or each.record.started_at, each.record.id)):
         past = remember(past, story, limits)
     return past
+
+
+def after_step_back(past: Past, now: datetime) -> Past:
+    """The past seen from a clock that has stepped back: what it would have ended later ended just now.
+
+    A move that was recorded by a clock years ahead would else hold its nodes for years. From the moment of the
+    step each hold lasts as long as it would have, and no longer.
+    """
+    nodes = {
+        name: replace(
+            node,
+            ended_at=min(node.ended_at, now),
+            turned=tuple(replace(each, ended_at=min(each.ended_at, now)) for each in node.turned),
+        )
+        for name, node in past.nodes.items()
+    }
+    ended = tuple(replace(each, ended_at=min(each.ended_at, now)) for each in past.ended)
+    return replace(past, nodes=nodes, ended=ended)

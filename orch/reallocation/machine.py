@@ -18,6 +18,7 @@ from orch.model.resources import Resources
 from orch.reallocation.story import Story, fold
 
 if TYPE_CHECKING:
+    from orch.model.plans import Code
     from orch.reallocation.settings import SagaSettings
 
 Doing: TypeAlias = Literal["preflight", "step", "verify", "undo", "pause", "nothing"]
@@ -128,6 +129,7 @@ class Turn:
         step: int | None = None,
         read_back: Resources | None = None,
         sentence: str = "",
+        reasons: tuple[Code, ...] = (),
     ) -> None:
         """Write a line about what is about to happen, or has."""
         line = JournalRecord(
@@ -139,6 +141,7 @@ class Turn:
             step_index=step,
             read_back=read_back,
             sentence=sentence,
+            reasons=reasons,
         )
         self.saga = replace(self.saga, story=fold(self.saga.story, line))
         self.effects.append(WriteLine(line=line))

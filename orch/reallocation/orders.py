@@ -38,6 +38,7 @@ def execute_reallocation(
     now: datetime,
     settings: SagaSettings,
     sequence: int,
+    objections: tuple[Blocker, ...] = (),
 ) -> tuple[Saga, tuple[Effect, ...]]:
     """Open a saga for a plan: it starts its preflight, or is refused with every reason at once.
 
@@ -49,8 +50,9 @@ def execute_reallocation(
         now: The clock's time.
         settings: Timings and tolerances.
         sequence: The number the saga's first line will have in the journal.
+        objections: What else stands in its way.
     """
-    blockers = can_reallocate(plan, guards, snapshot, now, trigger).blockers
+    blockers = (*objections, *can_reallocate(plan, guards, snapshot, now, trigger).blockers)
     record = Reallocation(
         id=identity(now, sequence),
         plan_id=plan.id,
@@ -153,7 +155,8 @@ def _open(
     turn = Turn(Saga(story=fold(None, line)), now, settings)
     turn.effects.append(WriteLine(line=line))
     if blockers:
-        refuse(turn, "Nothing was changed: " + " ".join(blocker.sentence for blocker in blockers))
+        sentence = "Nothing was changed: " + " ".join(blocker.sentence for blocker in blockers)
+        refuse(turn, sentence, _codes(blockers))
     else:
         turn.write("state", "approved")
         begin_preflight(turn)

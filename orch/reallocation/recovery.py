@@ -34,7 +34,7 @@ def resume(story: Story, now: datetime, settings: SagaSettings, why: str) -> tup
     turn = Turn(Saga(story=story), now, settings)
     state = story.record.state
     if state in {"proposed", "approved", "preflight"}:
-        refuse(turn, f"Nothing was changed: {why}")
+        refuse(turn, f"Nothing was changed: {why}", ("INTERRUPTED",))
         return turn.done()
     all_verified = bool(story.steps) and len(story.verified) == len(story.steps)
     forward = state in {"applying", "verifying"} and all_verified

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from orch.model.moves import Step
+    from orch.model.plans import Code
     from orch.model.resources import ResourceName, Resources
     from orch.reallocation.machine import Effect, Outcome, Saga
     from orch.reallocation.settings import SagaSettings
@@ -73,10 +74,10 @@ def begin_preflight(turn: Turn) -> None:
     turn.read(touched_nodes(turn.saga.story))
 
 
-def refuse(turn: Turn, sentence: str) -> None:
-    """End the saga before any lever was pulled."""
+def refuse(turn: Turn, sentence: str, reasons: tuple[Code, ...]) -> None:
+    """End the saga before any lever was pulled, for reasons that can be counted."""
     turn.begin("nothing")
-    turn.write("closed", "refused", sentence=sentence)
+    turn.write("closed", "refused", sentence=sentence, reasons=reasons)
     turn.publish()
 
 
@@ -87,26 +88,32 @@ def _judge_reality(turn: Turn) -> None:
         for objection in _objections(step, turn.saga.reads[step.node], turn.settings)
     ]
     if objections:
-        refuse(turn, "Nothing was changed: " + " ".join(dict.fromkeys(objections)))
+        sentences = dict.fromkeys(sentence for _, sentence in objections)
+        codes = dict.fromkeys(code for code, _ in objections)
+        refuse(turn, "Nothing was changed: " + " ".join(sentences), tuple(codes))
         return
     turn.write("state", "applying")
     _try_step(turn, 0)
 
 
-def _objections(step: Step, read: AllocationRead, settings: SagaSettings) -> list[str]:
+def _objections(step: Step, read: AllocationRead, settings: SagaSettings) -> list[tuple[Code, str]]:
     """Why a step must not be begun, given what its node really has."""
     if not read.connected:
-        return [f"{step.node} is not connected."]
-    said = []
+        return [("NODE_OFFLINE", f"{step.node} is not connected.")]
+    said: list[tuple[Code, str]] = []
     for name, planned in step.undo.known():
         real = read.allocation.get(name)
         if real is None:
-            said.append(f"{step.node} does not tell its {name}.")
+            said.append(("ALLOCATION_UNKNOWN", f"{step.node} does not tell its {name}."))
         elif not settings.equal(name, real, planned):
-            said.append(f"{step.node} has {real:g} {name} and the plan was made for {planned:g}.")
+            sentence = f"{step.node} has {real:g} {name} and the plan was made for {planned:g}."
+            said.append(("ALLOCATION_CHANGED", sentence))
     if step.kind == "release":
         said.extend(
-            f"{step.node} has promised {read.committed.or_zero(name):g} {name} and cannot go down to {goal:g}."
+            (
+                "NODE_COMMITTED",
+                f"{step.node} has promised {read.committed.or_zero(name):g} {name}: it cannot go down to {goal:g}.",
+            )
             for name, goal in step.goal.known()
             if _promised(read, name, goal)
         )
@@ -218,7 +225,7 @@ def _failed(turn: Turn, outcome: Outcome, sentence: str) -> None:
     elif saga.doing == "verify":
         begin_rollback(turn, sentence)
     elif saga.doing == "preflight":
-        refuse(turn, f"Nothing was changed: {sentence}")
+        refuse(turn, f"Nothing was changed: {sentence}", ("LEVER_FAILED",))
 
 
 def _called_off(turn: Turn) -> None:
@@ -226,7 +233,7 @@ def _called_off(turn: Turn) -> None:
     if turn.saga.story.record.state in {"applying", "verifying"}:
         begin_rollback(turn, sentence)
     elif turn.saga.story.record.state != "rolling_back":
-        refuse(turn, sentence)
+        refuse(turn, sentence, ("CALLED_OFF",))
 
 
 def _too_late(turn: Turn) -> None:
@@ -240,6 +247,7 @@ def _too_late(turn: Turn) -> None:
         return
     silent = [node for node in saga.asked if node not in saga.reads]
     if silent:
+        _blame(turn, silent, "did not answer in time")
         _failed(turn, "timeout", f"{', '.join(silent)} did not answer in time.")
         return
     wrong = [
@@ -247,7 +255,17 @@ def _too_late(turn: Turn) -> None:
         for step in saga.story.steps
         if not _reached(saga.reads[step.node], step.goal, step.kind == "release", turn.settings)
     ]
+    _blame(turn, wrong, "did not keep what was set")
     _failed(turn, "mismatch", f"{', '.join(dict.fromkeys(wrong))} did not keep what was set.")
+
+
+def _blame(turn: Turn, nodes: list[str], why: str) -> None:
+    """Write down whose steps failed when everything was looked at together: that costs their levers trust."""
+    if turn.saga.doing != "verify":
+        return
+    for step in turn.saga.story.steps:
+        if step.node in nodes:
+            turn.write("step_failed", step=step.index, sentence=f"{step.node} {why}.")
 
 
 def _carry_on(turn: Turn) -> None:

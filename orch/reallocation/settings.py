@@ -8,6 +8,7 @@ import msgspec
 
 from orch.model.base import Value
 from orch.model.resources import Resources
+from orch.reallocation.windows import Windows
 
 if TYPE_CHECKING:
     from orch.model.resources import ResourceName
@@ -17,11 +18,15 @@ class MoveLimits(Value):
     """How often nodes may be moved: seconds of the clock between moves of one node, moves of the host per hour.
 
     `dwell_s` has the nodes that their levers want left alone for longer, `window_s` how long their money takes to
-    speak: after a move that lost they rest as long.
+    speak: after a move that lost they rest as long. The budgets per day count any 24 hours, None for no bound.
+    `windows` are when orch may move by itself.
     """
 
     min_hold_s: float = 3600.0
     max_moves_per_hour: int = 2
+    max_moves_per_day: int | None = None
+    max_moves_per_node_per_day: int | None = None
+    windows: Windows = Windows()
     dwell_s: dict[str, float] = msgspec.field(default_factory=dict)
     window_s: dict[str, float] = msgspec.field(default_factory=dict)
 

@@ -17,6 +17,7 @@ from orch.model.proofs import Proof
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from orch.model.plans import Code
     from orch.model.resources import Resources
 
 FOLLOWS: dict[SagaState, frozenset[SagaState]] = {
@@ -36,7 +37,7 @@ a person may have a stuck saga try its way back again."""
 
 
 class Story(Value):
-    """What the journal says of one saga. `tried`, `verified` and `undone` are step indices in order.
+    """What the journal says of one saga. `tried`, `verified`, `undone` and `failed` are step indices in order.
 
     `proof` is what a settled one has been seen to bring, so far.
     """
@@ -47,6 +48,7 @@ class Story(Value):
     tried: tuple[int, ...] = ()
     verified: tuple[int, ...] = ()
     undone: tuple[int, ...] = ()
+    failed: tuple[int, ...] = ()
     proof: Proof | None = None
 
     @property
@@ -83,7 +85,7 @@ def _read_back(record: Reallocation, node: str, read: Resources | None) -> Reall
 
 def _moved_on(story: Story, line: JournalRecord) -> Story:
     record = story.record
-    if line.state not in FOLLOWS[record.state]:
+    if line.state is None or line.state not in FOLLOWS[record.state]:
         raise _odd(line, f"goes to {line.state}, which cannot follow {record.state}")
     if (line.event == "closed") != (line.state in TERMINAL):
         raise _odd(line, f"does not fit the state {line.state}")
@@ -94,8 +96,16 @@ def _moved_on(story: Story, line: JournalRecord) -> Story:
         record = replace(record, rolled_back_reason=line.sentence or None)
     if line.event == "closed":
         verdict = record.verdict if line.state == "settled" else "inconclusive"
-        record = replace(record, ended_at=line.written_at, verdict=verdict)
+        record = replace(record, ended_at=line.written_at, verdict=verdict, reasons=_reasons(record, line))
     return replace(story, record=record)
+
+
+def _reasons(record: Reallocation, line: JournalRecord) -> tuple[Code, ...]:
+    """Why it ended so; that it was to take back a lost move stays said."""
+    if not line.reasons:
+        return record.reasons
+    marks: tuple[Code, ...] = ("MOVE_LOST",) if "MOVE_LOST" in record.reasons else ()
+    return tuple(dict.fromkeys((*marks, *line.reasons)))
 
 
 def _stepped(story: Story, line: JournalRecord) -> Story:
@@ -118,6 +128,8 @@ def _stepped(story: Story, line: JournalRecord) -> Story:
         return replace(story, record=record, verified=(*story.verified, index))
     if line.event == "undo_verified" and index not in story.undone:
         return replace(story, record=record, undone=(*story.undone, index))
+    if line.event in {"step_failed", "undo_failed"} and index not in story.failed:
+        return replace(story, record=record, failed=(*story.failed, index))
     return replace(story, record=record)
 
 
@@ -130,6 +142,7 @@ def _judged(story: Story, line: JournalRecord) -> Story:
         story.record,
         verdict=line.proof.verdict,
         realised_gain_usd_per_hour=line.proof.gain,
+        counterfactual_usd_per_hour=line.proof.counterfactual,
         sentence=f"{said} {line.proof.sentence}".strip(),
     )
     return replace(story, record=record, proof=line.proof)
@@ -156,7 +169,7 @@ def fold(story: Story | None, line: JournalRecord) -> Story:
 
 
 def stories(records: Iterable[JournalRecord]) -> dict[str, Story]:
-    """All sagas of a journal by id, in the order in which they were opened.
+    """All sagas of a journal by id, in the order in which they were opened; orders are no part of any.
 
     Raises:
         JournalError: The journal contradicts itself.
@@ -167,6 +180,8 @@ def stories(records: Iterable[JournalRecord]) -> dict[str, Story]:
         if last is not None and line.sequence <= last:
             raise _odd(line, f"comes after line {last}")
         last = line.sequence
+        if line.event == "ordered":
+            continue
         told[line.reallocation_id] = fold(told.get(line.reallocation_id), line)
     moving = [
         story.record.id

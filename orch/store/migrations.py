@@ -14,12 +14,25 @@ if TYPE_CHECKING:
 
     import duckdb
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 STEPS: Mapping[int, str] = {
     1: """
     CREATE TABLE decision_inputs (
         id VARCHAR NOT NULL, decided_at TIMESTAMP NOT NULL, host VARCHAR NOT NULL, base VARCHAR, body BLOB NOT NULL
     )
+    """,
+    2: """
+    CREATE TABLE moved AS SELECT * FROM reallocations;
+    DROP TABLE reallocations;
+    CREATE TABLE reallocations (
+        id VARCHAR PRIMARY KEY, plan_id VARCHAR, decision_id VARCHAR, state VARCHAR NOT NULL,
+        trigger VARCHAR NOT NULL, started_at TIMESTAMP NOT NULL, ended_at TIMESTAMP, changes JSON NOT NULL,
+        reasons JSON NOT NULL, sentence VARCHAR NOT NULL, predicted_gain_usd_per_hour JSON,
+        cost_usd DECIMAL(38, 18), realised_gain_usd_per_hour JSON, verdict VARCHAR NOT NULL,
+        rolled_back_reason VARCHAR, counterfactual_usd_per_hour DOUBLE, host VARCHAR NOT NULL
+    );
+    INSERT INTO reallocations BY NAME SELECT * FROM moved;
+    DROP TABLE moved
     """,
 }
 """Version n to the SQL that makes version n + 1 of it."""

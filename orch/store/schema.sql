@@ -1,4 +1,4 @@
--- The tables of orch.duckdb, schema version 2.
+-- The tables of orch.duckdb, schema version 3.
 -- Times are UTC in TIMESTAMP, money is exact, rates are doubles, unknown is NULL, nested shapes are JSON.
 -- Enumerations run from best to worst, so that max() finds the worst.
 
@@ -163,6 +163,7 @@ CREATE TABLE reallocations (
     realised_gain_usd_per_hour JSON,
     verdict VARCHAR NOT NULL,
     rolled_back_reason VARCHAR,
+    counterfactual_usd_per_hour DOUBLE,
     host VARCHAR NOT NULL
 );
 
