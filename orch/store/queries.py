@@ -5,14 +5,12 @@ Every answer is read to its end before it is returned, so a cursor is free again
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from orch.errors import UsageError
 from orch.model.base import Value
 from orch.model.money import PriceState
 from orch.model.plans import Decision, Plan
@@ -26,7 +24,8 @@ from orch.store.books import (
     ledger_rows,
     restore_books,
 )
-from orch.store.rows import ALERT, DECISION, REALLOCATION, STEP, Shape
+from orch.store.lists import Page, alerts, decisions, reallocations
+from orch.store.rows import DECISION, REALLOCATION, STEP, Shape
 from orch.store.series import (
     METRICS,
     History,
@@ -45,7 +44,6 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    from orch.model.alerts import Alert
     from orch.model.moves import Reallocation, StepRecord
 
 __all__ = [
@@ -83,13 +81,6 @@ __all__ = [
 ]
 
 S = TypeVar("S", bound=msgspec.Struct)
-
-
-class Page(Value, Generic[S]):
-    """Part of a list, newest first. `next` is the cursor of the part after it, None at the end."""
-
-    items: tuple[S, ...]
-    next: str | None
 
 
 class Board(Value):
@@ -135,13 +126,6 @@ def decisions_by_id(connection: duckdb.DuckDBPyConnection, ids: Sequence[str]) -
     return {each.id: each for each in found}
 
 
-def decisions(
-    connection: duckdb.DuckDBPyConnection, limit: int = 100, cursor: str | None = None
-) -> Page[Decision]:
-    """Decisions, newest first. Raises UsageError for a cursor that is none."""
-    return _page(connection, DECISION, "decided_at", limit, cursor)
-
-
 def plan(connection: duckdb.DuckDBPyConnection, plan_id: str | None = None) -> Plan | None:
     """A whole plan by its id, or the last one; None when there is none or it is no longer kept."""
     rows = connection.execute(
@@ -159,13 +143,6 @@ def plan(connection: duckdb.DuckDBPyConnection, plan_id: str | None = None) -> P
 def reallocation(connection: duckdb.DuckDBPyConnection, reallocation_id: str | None = None) -> Reallocation | None:
     """A reallocation by its id, or the last one; None when there is no such."""
     return _one(connection, REALLOCATION, "started_at", reallocation_id)
-
-
-def reallocations(
-    connection: duckdb.DuckDBPyConnection, limit: int = 100, cursor: str | None = None
-) -> Page[Reallocation]:
-    """Reallocations, newest first. Raises UsageError for a cursor that is none."""
-    return _page(connection, REALLOCATION, "started_at", limit, cursor)
 
 
 def get_reallocation_history(
@@ -240,16 +217,6 @@ def latest_prices(connection: duckdb.DuckDBPyConnection) -> tuple[RecordedPrice,
     )
 
 
-def alerts(connection: duckdb.DuckDBPyConnection, state: str | None = None, limit: int = 100) -> tuple[Alert, ...]:
-    """Alerts in their newest state, newest first; only those in `state` when given."""
-    rows = connection.execute(
-        f"SELECT {ALERT.columns} FROM alerts WHERE $state IS NULL OR state = $state "  # noqa: S608
-        "ORDER BY since DESC, id DESC LIMIT $limit",
-        {"state": state, "limit": limit},
-    ).fetchall()
-    return tuple(ALERT.decode(row) for row in rows)
-
-
 def meta(connection: duckdb.DuckDBPyConnection) -> Meta:
     """What the file says of itself."""
     found = dict(connection.execute("SELECT key, value FROM meta").fetchall())
@@ -274,36 +241,3 @@ def _one(connection: duckdb.DuckDBPyConnection, shape: Shape[S], time: str, want
         {"id": wanted},
     ).fetchall()
     return shape.decode(rows[0]) if rows else None
-
-
-def _page(
-    connection: duckdb.DuckDBPyConnection, shape: Shape[S], time: str, limit: int, cursor: str | None
-) -> Page[S]:
-    before, before_id = (None, None) if cursor is None else _position(cursor)
-    rows = connection.execute(
-        f"""
-        SELECT {time}, id, {shape.columns} FROM {shape.table}
-        WHERE $before IS NULL OR ({time}, id) < ($before, $id)
-        ORDER BY {time} DESC, id DESC LIMIT $limit
-        """,  # noqa: S608 - table and columns are the Struct's own
-        {"before": before, "id": before_id, "limit": limit + 1},
-    ).fetchall()
-    kept = rows[:limit]
-    more = len(rows) > limit and kept
-    return Page(
-        items=tuple(shape.decode(row[2:]) for row in kept),
-        next=_cursor(kept[-1]) if more else None,
-    )
-
-
-def _cursor(row: tuple[Any, ...]) -> str:
-    return urlsafe_b64encode(f"{row[0].isoformat()} {row[1]}".encode()).decode()
-
-
-def _position(cursor: str) -> tuple[datetime, str]:
-    try:
-        time, _, last = urlsafe_b64decode(cursor.encode()).decode().partition(" ")
-        return datetime.fromisoformat(time), last
-    except ValueError as error:
-        message = f"{cursor!r} is not a cursor of this list: take `next` of the page before."
-        raise UsageError(message) from error

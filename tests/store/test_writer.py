@@ -54,7 +54,7 @@ def test_everything_comes_back_as_it_was_told(writer, make):
     assert queries.plan(read, "p1") == make.plan()
     assert queries.reallocation(read) == make.reallocation()
     assert queries.reallocation_steps(read, "r1") == (make.step(),)
-    assert queries.alerts(read) == (make.alert(),)
+    assert queries.alerts(read).items == (make.alert(),)
     board = queries.latest_board(read)
     assert (board.taken_at, board.body) == (
         make.START + timedelta(minutes=5),
@@ -75,8 +75,8 @@ def test_the_last_word_of_a_thing_stands(writer, make):
         writer.add_board(make.START, f'"{state}"'.encode())
         writer.commit()
     assert [item.state for item in queries.get_reallocation_history(writer.connection)] == ["settled"]
-    assert [item.state for item in queries.alerts(writer.connection)] == ["resolved"]
-    assert queries.alerts(writer.connection, state="firing") == ()
+    assert [item.state for item in queries.alerts(writer.connection).items] == ["resolved"]
+    assert queries.alerts(writer.connection, state="firing").items == ()
     assert [item.sentence for item in queries.decisions(writer.connection).items] == ["settled"]
     assert rows(writer, "SELECT count(*), max(body) FROM board") == [(1, '"settled"')]
 
