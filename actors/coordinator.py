@@ -65,7 +65,10 @@ KEPT_TICKS = 720
 
 @dataclass(frozen=True)
 class CoordinatorPlan:
-    """What the coordinator is told. `costs` are what running costs where no `cost_terms` say how to know it."""
+    """What the coordinator is told. `costs` are what running costs where no `cost_terms` say how to know it.
+
+    No income is counted in `cost_tokens`, which are among `tokens`.
+    """
 
     host: HostProfile
     nodes: tuple[NodeProfile, ...]
@@ -76,6 +79,7 @@ class CoordinatorPlan:
     unknown_after_s: float = UNKNOWN_AFTER_S
     cost_terms: CostTerms | None = None
     currencies: tuple[str, ...] = ()
+    cost_tokens: tuple[str, ...] = ()
 
 
 @dataclass
@@ -286,6 +290,7 @@ class Coordinator(Actor):
             now,
             stale_after_s=self._plan.stale_after_s,
             unknown_after_s=self._plan.unknown_after_s,
+            only_costs=token in self._plan.cost_tokens,
         )
 
     def _dirty_all(self) -> None:

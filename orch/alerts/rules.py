@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from orch.model.alerts import Condition, Rule
+from orch.model.alerts import BuiltIn, Condition
 from orch.model.base import Value
 from orch.model.fleet import NodeState, Snapshot
 from orch.model.moves import Reallocation
@@ -20,7 +20,7 @@ from orch.model.resources import SHORT, minus, total
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from orch.model.money import PriceNow
+    from orch.model.money import PriceNow, Rate
 
 LOW_SHARE = 0.7
 """A node that earns less than this share of its own last day is earning little."""
@@ -49,7 +49,7 @@ class Timing(Value):
     keep_firing_s: float
 
 
-TIMING: dict[Rule, Timing] = {
+TIMING: dict[BuiltIn, Timing] = {
     "low_earnings": Timing(for_s=900, keep_firing_s=900),
     "node_lost": Timing(for_s=120, keep_firing_s=120),
     "reallocation_opportunity": Timing(for_s=300, keep_firing_s=300),
@@ -105,6 +105,7 @@ def low_earnings(facts: Facts) -> Iterator[Condition]:
             sentence=f"{node.name} earns ${node.rate.mean:.4f}/h instead of its usual ${usual:.4f}/h; "
             f"that costs ${lost:.2f} a day.",
             remedy=f"Look at the health and findings of {node.name}; compare the demand of its network.",
+            cost_usd_per_day=lost,
         )
 
 
@@ -112,13 +113,15 @@ def node_lost(facts: Facts) -> Iterator[Condition]:
     """A node that was heard of does not answer."""
     for node in facts.snapshot.nodes:
         if node.health == "offline":
-            cost = f" It earned ${node.rate.mean * 24:.2f} a day." if node.rate is not None else ""
+            lost = facts.usual.get(node.name, node.rate.mean if node.rate is not None else 0.0) * 24
+            cost = f" That costs ${lost:.2f} a day." if lost else ""
             yield Condition(
                 rule="node_lost",
                 node=node.name,
                 severity="page",
                 sentence=f"{node.name} is offline: {node.health_reason}.{cost}",
                 remedy=f"Check that the {node.protocol} process runs and that its API answers.",
+                cost_usd_per_day=lost or None,
             )
 
 
@@ -137,6 +140,7 @@ def reallocation_opportunity(facts: Facts) -> Iterator[Condition]:
         sentence=f"A better split would bring ${decision.net_benefit_usd:.4f} over {decision.horizon_h:g} h "
         f"after its cost; it waits: {stopped[0].sentence}",
         remedy="Read `orch explain`; approve the plan or lift what blocks it.",
+        cost_usd_per_day=_per_day(decision.gain_usd_per_hour),
     )
 
 
@@ -177,6 +181,7 @@ def optimization_potential(facts: Facts) -> Iterator[Condition]:
         severity="info",
         sentence=f"The best split found would earn {plan.improvement_pct:.0f} % more than the present one.",
         remedy="Read `orch plan`; let orch move, or move by hand.",
+        cost_usd_per_day=_per_day(plan.gain_usd_per_hour),
     )
 
 
@@ -194,6 +199,7 @@ def lever_did_not_take(facts: Facts) -> Iterator[Condition]:
         severity="warning",
         sentence=f"Reallocation {newest.id} was undone: {newest.rolled_back_reason}",
         remedy="Check the lever by hand; `orch history` shows what was read back.",
+        cost_usd_per_day=_per_day(newest.predicted_gain_usd_per_hour),
     )
 
 
@@ -217,6 +223,7 @@ def move_lost(facts: Facts) -> Iterator[Condition]:
             sentence=f"Reallocation {each.id} loses ${-gain.mean * 24:.2f} a day "
             f"(at least ${-gain.high * 24:.2f}).",
             remedy=f"Where its levers may act by themselves it is taken back; else: `orch rollback {each.id}`.",
+            cost_usd_per_day=-gain.mean * 24,
         )
 
 
@@ -235,7 +242,7 @@ def saga_stuck(facts: Facts) -> Iterator[Condition]:
 
 def price_stale(facts: Facts) -> Iterator[Condition]:
     """A price that decisions need is old or unknown."""
-    old = [each for each in facts.snapshot.prices if each.state in ("stale", "unknown")]
+    old = [each for each in _of_income(facts) if each.state in ("stale", "unknown")]
     if old:
         ages = (f"{each.token} {_age(each)}{_doubt(each)}" for each in old)
         yield Condition(
@@ -249,8 +256,8 @@ def price_stale(facts: Facts) -> Iterator[Condition]:
 
 def price_doubtful(facts: Facts) -> Iterator[Condition]:
     """Sources say different things of a price, or only one says anything."""
-    disputed = [each for each in facts.snapshot.prices if each.state == "disputed"]
-    single = [each for each in facts.snapshot.prices if each.state == "single_source"]
+    disputed = [each for each in _of_income(facts) if each.state == "disputed"]
+    single = [each for each in _of_income(facts) if each.state == "single_source"]
     if disputed:
         said = (f"The price of {each.token} is disputed{_doubt(each)}." for each in disputed)
         remedy = "Compare the sources; pin the price in [prices] override if you know better."
@@ -261,6 +268,11 @@ def price_doubtful(facts: Facts) -> Iterator[Condition]:
         said = (f"The price of {each.token} has a single source{_doubt(each)}." for each in single)
         remedy = "Add sources in [prices], or names of the token there in [prices.tokens]."
         yield Condition(rule="price_doubtful", node=None, severity="info", sentence=" ".join(said), remedy=remedy)
+
+
+def _of_income(facts: Facts) -> list[PriceNow]:
+    """The prices that decisions rest on: one that only a cost is counted in is told beside that cost."""
+    return [each for each in facts.snapshot.prices if not each.only_costs]
 
 
 def _age(price: PriceNow) -> str:
@@ -311,6 +323,11 @@ RULES: tuple[Callable[[Facts], Iterator[Condition]], ...] = (
 def _worth_telling(facts: Facts) -> bool:
     plan = facts.plan
     return plan is not None and (plan.improvement_pct or 0.0) >= OPPORTUNITY_PCT
+
+
+def _per_day(gain: Rate | None) -> float | None:
+    """What is not gained, a day."""
+    return gain.mean * 24 if gain is not None and gain.mean > 0 else None
 
 
 def _failed(trouble: ActorTrouble) -> str:

@@ -63,6 +63,7 @@ class FittedNode:
     levers: tuple[FittedLever, ...]
     context: Context
     tokens: tuple[str, ...]
+    cost_tokens: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,12 @@ def make_setting(config: Config, *, host: str, measured: Resources, mode: Mode |
         context = Context(node=node.name, host=host, base_dir=str(config.base_dir))
         nodes.append(
             FittedNode(
-                config=node, spec=spec, levers=levers, context=context, tokens=tokens_of(spec, node.options)
+                config=node,
+                spec=spec,
+                levers=levers,
+                context=context,
+                tokens=tokens_of(spec, node.options),
+                cost_tokens=tuple(getattr(spec, "cost_tokens", ())),
             )
         )
     return Setting(config=config, host=host, mode=ceiling, limits=resolve(config, measured), nodes=tuple(nodes))
@@ -137,6 +143,7 @@ def coordinator_plan(setting: Setting) -> CoordinatorPlan:
         ),
         nodes=tuple(_profile(setting, node) for node in setting.nodes),
         tokens=_tokens(setting),
+        cost_tokens=cost_tokens(setting),
         costs=running_costs(setting),
         cost_terms=cost_terms(config.costs),
         currencies=currencies(setting),
@@ -266,7 +273,13 @@ def lever_targets(setting: Setting) -> tuple[str, ...]:
 
 
 def _tokens(setting: Setting) -> tuple[str, ...]:
-    return tuple(sorted({token for node in setting.nodes for token in node.tokens}))
+    return tuple(sorted({token for node in setting.nodes for token in (*node.tokens, *node.cost_tokens)}))
+
+
+def cost_tokens(setting: Setting) -> tuple[str, ...]:
+    """The tokens that no node's income is counted in."""
+    income = {token for node in setting.nodes for token in node.tokens}
+    return tuple(token for token in _tokens(setting) if token not in income)
 
 
 def _profile(setting: Setting, node: FittedNode) -> NodeProfile:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orch.boot.plans import price_terms
+from orch.boot.plans import cost_tokens, price_terms
 from orch.cli.findings import Line
 from orch.earnings.price_desk import PriceDesk
 from orch.earnings.prices import STATES
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from orch.boot.plans import Setting
+    from orch.cli.findings import Result
     from orch.messages import Answered
     from orch.model.money import Price
     from orch.ports import Transport
@@ -27,6 +28,7 @@ class PriceProbe:
     def __init__(self, setting: Setting) -> None:
         self._prices = setting.config.prices
         self._terms = price_terms(setting)
+        self._only_costs = frozenset(cost_tokens(setting))
         self._desk = PriceDesk(self._terms)
         self._asked: set[str] = set()
         self._open: set[str] = set()
@@ -59,13 +61,12 @@ class PriceProbe:
         prices, failures = self._desk.settle(now)
         found = [each for each in prices if each.token in wanted]
         yield from self._sources(found, {each.endpoint.partition("/")[0]: each.sentence for each in failures})
-        missing = sorted(set(wanted) - {each.token for each in found})
+        missing = set(wanted) - {each.token for each in found}
         for each in found:
             yield self._price(each, now)
-        if missing:
-            said = f"no price of {', '.join(missing)} is known: income in it stays unknown"
-            pin = f"pin it under [prices.override]: {', '.join(missing)}"
-            yield Line(subject=PRICES, asked="all sources", result="failed", sentence=said, remedy=pin)
+        yield from _unpriced(missing - self._only_costs, "failed", "income in it stays unknown")
+        less = "net income stays unknown, and nothing else changes"
+        yield from _unpriced(missing & self._only_costs, "warning", less)
 
     def prices(self, now: datetime) -> tuple[Price, ...]:
         """What is accepted of it all; ask for `lines` before, which tell of the faults."""
@@ -110,3 +111,10 @@ class PriceProbe:
             remedy=remedy,
             age_s=old,
         )
+
+
+def _unpriced(tokens: set[str], result: Result, what: str) -> Iterator[Line]:
+    if tokens:
+        named = ", ".join(sorted(tokens))
+        said, pin = f"no price of {named} is known: {what}", f"pin it under [prices.override]: {named}"
+        yield Line(subject=PRICES, asked="all sources", result=result, sentence=said, remedy=pin)

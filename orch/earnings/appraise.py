@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from orch.earnings.costs import RunningCosts, charges, exactly, less, node_cost, smoothed, total_cost
+from orch.earnings.costs import (
+    RunningCosts,
+    charges,
+    charges_doubt,
+    exactly,
+    less,
+    node_cost,
+    smoothed,
+    total_cost,
+)
 from orch.earnings.rates import FEWEST_BLOCKS, Interval, from_pace, mean_income, pooled, smooth, to_rate
 from orch.earnings.wander import Wander, price_doubt, watch
 from orch.earnings.worth import learn_worth, scale_to_new_dial
@@ -115,8 +124,10 @@ def _cost(
     charged = charges(reading, prices, now)
     if running is None:
         return None, why
+    doubt = charges_doubt(reading, prices)
     if charged is None:
-        return None, "its fees are in a token without a price"
+        return None, doubt
+    why = "; ".join(each for each in (why, doubt) if each)
     cost = total_cost((running, charged))
     if before is not None:
         cost = smoothed(before.cost, cost, (now - before.appraised_at).total_seconds())

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "RunningCosts",
     "charges",
+    "charges_doubt",
     "exactly",
     "idle_cost",
     "less",
@@ -84,6 +85,23 @@ def charges(reading: Reading, prices: Mapping[str, PriceNow], now: datetime) -> 
     hours = min(max((now - since).total_seconds(), 3600.0), CHARGES_OVER_S) / 3600.0
     mean, doubt = total / hours, 1.0 / math.sqrt(count)
     return CostPerHour(low=mean * (1.0 - doubt), mean=mean, high=mean * (1.0 + doubt))
+
+
+def charges_doubt(reading: Reading, prices: Mapping[str, PriceNow]) -> str:
+    """Why what `charges` says is not known, or not well; empty when nothing is wrong with it."""
+    units = dict.fromkeys(
+        (each.kind, each.unit)
+        for each in reading.accruals
+        if each.kind in CHARGED and each.unit != "USD" and not (each.kind == "fee" and reading.fee_share)
+    )
+    found = [reading.cost_note] if reading.cost_note else []
+    for kind, unit in units:
+        price = prices.get(unit)
+        if price is None or price.price is None:
+            found.append(f"its {kind} is in {unit}, which has no price")
+        elif price.state == "stale":
+            found.append(f"its {kind} is in {unit}, whose price is {(price.age_s or 0.0) / 60.0:.0f} min old")
+    return "; ".join(found)
 
 
 def exactly(usd_per_hour: float) -> CostPerHour:

@@ -47,16 +47,17 @@ def price_now(
     *,
     stale_after_s: float = STALE_AFTER_S,
     unknown_after_s: float = UNKNOWN_AFTER_S,
+    only_costs: bool = False,
 ) -> PriceNow:
     """A token's price with its age: fresh or doubtful, then stale (flagged, not decided on), then unknown."""
     price = prices.get(token)
     if price is None:
-        return PriceNow(token=token, state="unknown", price=None, age_s=None)
+        return PriceNow(token=token, state="unknown", price=None, age_s=None, only_costs=only_costs)
     age_s = 0.0 if price.source == PINNED else max(0.0, (now - price.observed_at).total_seconds())
     if age_s > unknown_after_s:
-        return PriceNow(token=token, state="unknown", price=None, age_s=age_s)
+        return PriceNow(token=token, state="unknown", price=None, age_s=age_s, only_costs=only_costs)
     state = "stale" if age_s > stale_after_s else STATES[price.agreement]
-    return PriceNow(token=token, state=state, price=price, age_s=age_s)
+    return PriceNow(token=token, state=state, price=price, age_s=age_s, only_costs=only_costs)
 
 
 # -- kept over a restart -----------------------------------------------------------------------------------

@@ -15,7 +15,15 @@ from orch.emulator import abi
 from orch.emulator.answers_streamr_contracts import CallRevertedError, call
 from orch.emulator.asks import Ask, Response, json_response, text_response
 from orch.emulator.facts import MINUTE
-from orch.emulator.streamr import ChainEvent, block_at, block_second
+from orch.emulator.streamr import (
+    GAS_OF_HEARTBEAT,
+    GAS_OF_SLASH,
+    GAS_OF_WITHDRAWAL,
+    GAS_PRICE,
+    ChainEvent,
+    block_at,
+    block_second,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -109,7 +117,9 @@ def _result(world: World, method: str, params: Any, now: datetime) -> Any:
             own = params[0].lower() == world.streamr.node_address
             return hex(world.streamr.gas_left(world.state.streamr, block_second(block)) if own else 0)
         case "eth_gasPrice":
-            return hex(30 * 10**9)
+            return hex(GAS_PRICE)
+        case "eth_getTransactionReceipt":
+            return _receipt(world, params[0], newest)
     raise RpcError(-32601, f"the method {method} does not exist/is not available")
 
 
@@ -196,6 +206,41 @@ def _matches(topics: tuple[str, ...], wanted: list[Any]) -> bool:
     return True
 
 
+def _transaction(world: World, block: int) -> str:
+    """The only transaction of a block that concerns the operator; its hash tells of which block it is."""
+    return f"0x{world.draws.identity('log', block)[:48]}{block:016x}"
+
+
+def _receipt(world: World, transaction: str, newest: int) -> dict[str, Any] | None:
+    """What a transaction cost: withdrawals and heartbeats are the node's own, slashings are sent by voters."""
+    block = int(transaction[-16:], 16)
+    if block > newest or transaction.lower() != _transaction(world, block):
+        return None
+    second = block_second(block)
+    kinds = {event.kind for event in world.state.streamr.events if event.second == second}
+    beaten = bool(_beaten(world, second, second))
+    if not kinds and not beaten:
+        return None
+    used = GAS_OF_WITHDRAWAL if "profit" in kinds else GAS_OF_SLASH if kinds else GAS_OF_HEARTBEAT
+    own = "slash" not in kinds
+    return {
+        "transactionHash": transaction.lower(),
+        "transactionIndex": "0x0",
+        "blockHash": _hash(world, block),
+        "blockNumber": hex(block),
+        "from": world.streamr.node_address if own else world.draws.address("streamr", "voter"),
+        "to": world.streamr.operator,
+        "cumulativeGasUsed": hex(used),
+        "gasUsed": hex(used),
+        "effectiveGasPrice": hex(GAS_PRICE),
+        "contractAddress": None,
+        "logs": [],
+        "logsBloom": "0x" + "0" * 512,
+        "status": "0x1",
+        "type": "0x2",
+    }
+
+
 def _log_body(world: World, log: Log) -> dict[str, Any]:
     return {
         "address": world.streamr.operator,
@@ -204,7 +249,7 @@ def _log_body(world: World, log: Log) -> dict[str, Any]:
         "blockNumber": hex(log.block),
         "blockHash": _hash(world, log.block),
         "blockTimestamp": hex(block_second(log.block)),
-        "transactionHash": "0x" + world.draws.identity("log", log.block),
+        "transactionHash": _transaction(world, log.block),
         "transactionIndex": "0x0",
         "logIndex": hex(log.place),
         "removed": False,

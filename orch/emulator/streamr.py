@@ -40,10 +40,11 @@ FLAG_S = 3600
 QUEUE_DAYS = 9
 """About so often a delegator wants money back."""
 
-GAS_WEI = 2 * 10**16
-"""What a withdrawal costs the node's key in POL; it is filled up again when it is nearly empty."""
+GAS_PRICE = 40 * 10**9
+GAS_OF_WITHDRAWAL, GAS_OF_HEARTBEAT, GAS_OF_SLASH = 500_000, 60_000, 700_000
+FULL_POL_WEI = 73 * GAS_OF_WITHDRAWAL * GAS_PRICE
+"""The node's key pays for withdrawals and heartbeats, and is filled up again when it is empty."""
 
-POL_WITHDRAWALS = 73
 CONTRACT_VERSION = 3
 NEED_CPU = 0.3
 NEED_MEMORY_GB = 0.5
@@ -271,8 +272,10 @@ class StreamrEconomy:
 
     def gas_left(self, state: StreamrState, second: int) -> int:
         """POL on the node's key at a second, in wei."""
-        paid = sum(event.kind == "profit" and event.second <= second for event in state.events)
-        return GAS_WEI * (POL_WITHDRAWALS - paid % POL_WITHDRAWALS)
+        withdrawals = sum(event.kind == "profit" and event.second <= second for event in state.events)
+        beats = len(self.heartbeats(self._first * MINUTE, second))
+        spent = (withdrawals * GAS_OF_WITHDRAWAL + beats * GAS_OF_HEARTBEAT) * GAS_PRICE
+        return FULL_POL_WEI - spent % FULL_POL_WEI
 
     def may_stake(self) -> bool:
         """Whether the node's key is a controller, as the autostaker needs it."""

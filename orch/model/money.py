@@ -130,12 +130,16 @@ PriceState: TypeAlias = Literal["fresh", "single_source", "disputed", "stale", "
 
 
 class PriceNow(Value):
-    """A price as it stands at some time; `price` is None when unknown."""
+    """A price as it stands at some time; `price` is None when unknown.
+
+    `only_costs`: no income is counted in it, so that without it costs are not known, and nothing else changes.
+    """
 
     token: str
     state: PriceState
     price: Price | None
     age_s: float | None
+    only_costs: bool = False
 
 
 class CostPerHour(Value):

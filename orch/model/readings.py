@@ -107,7 +107,8 @@ class Reading(Value):
     cannot be taken back now, `floor` what should not be taken away (protected). `window_s` is the
     shortest window over which the protocol's income makes a rate; `pace` overrides the rate from the
     ledger where the protocol has a better formula; where `paced`, nothing else will do, and the rate is
-    unknown until there is a pace. `fee_share` is the part of gross income that the network keeps.
+    unknown until there is a pace. `fee_share` is the part of gross income that the network keeps. `cost_note` says
+    which costs of the network are not known to the protocol.
     """
 
     node: str
@@ -126,6 +127,7 @@ class Reading(Value):
     pace: Pace | None = None
     paced: bool = False
     fee_share: float = 0.0
+    cost_note: str = ""
     window_s: float = 3600.0
     speculative: bool = False
     findings: tuple[Finding, ...] = ()

@@ -52,7 +52,8 @@ class Context(Value):
 class ProtocolSpec(TypingProtocol):
     """A protocol: one module, one object of this shape, one entry point in `orch.protocols`.
 
-    It may have `verify_s`: after how many seconds its earnings can tell what a change has brought (a day, if not).
+    It may have `verify_s`: after how many seconds its earnings can tell what a change has brought (a day, if not),
+    and `cost_tokens`: units that only costs are counted in, whose missing price leaves net income unknown.
     """
 
     @property

@@ -18,10 +18,12 @@ from orch.model.readings import Outlook, Reading
 from orch.protocols import streamr_abi as abi
 from orch.protocols import streamr_answers as answers
 from orch.protocols import streamr_extras as extras
+from orch.protocols import streamr_gas as gas
 from orch.protocols import streamr_scan as scanning
 from orch.protocols.streamr_advice import advise, calldata_facts, in_words
 from orch.protocols.streamr_findings import findings_of
 from orch.protocols.streamr_fleet import autostaker, redundancy
+from orch.protocols.streamr_gas import COIN
 from orch.protocols.streamr_health import health_of, wrong_chain
 from orch.protocols.streamr_memory import StreamrMemory, StreamrOptions
 from orch.protocols.streamr_money import UNIT, newest_heartbeat, restate, time_of, to_data
@@ -45,6 +47,7 @@ class Streamr:
     name = "streamr"
     options = StreamrOptions
     tokens = (UNIT,)
+    cost_tokens = (COIN,)
     verify_s = 86_400.0
     levers = ("cgroup", "docker", "systemd", "tc", "command", "emulated")
 
@@ -84,6 +87,8 @@ class Streamr:
         if key.startswith("open/"):
             upgraded = failure.status == 101
             return replace(memory, open_to_all={**memory.open_to_all, key.partition("/")[2]: upgraded})
+        if key.startswith("receipt/"):
+            return gas.without_receipt(memory, key.partition("/")[2], failure)
         if key.startswith(("logs/", "history/")):
             if failure.reason == "too_large" or _refuses_range(failure):
                 return scanning.with_smaller_ranges(memory, key, refused=True)
@@ -106,6 +111,7 @@ class Streamr:
             outlooks=(Outlook(form="floor", unit=memory.unit),),
             pace=None if wrong_chain(memory) else pace(memory, now),
             fee_share=fee_share(memory) or 0.0,
+            cost_note=gas.gas_note(memory),
             window_s=WINDOW_S,
             findings=findings_of(memory, now),
             facts=_facts(memory, now),
@@ -131,6 +137,8 @@ def _absorb(memory: StreamrMemory, key: str, reply: Reply, now: datetime) -> Str
             return _with_logs(memory, key, reply)
         case "time":
             return _with_time(memory, key, name, reply, now)
+        case "receipt":
+            return _settle(gas.with_receipt(memory, name, answers.read_receipt(reply, key, name)))
         case "info":
             return replace(memory, info=answers.read_info(reply, now), last_seen_at=now)
     return _with_state(memory, key, reply)
@@ -224,7 +232,7 @@ def _with_logs(memory: StreamrMemory, key: str, reply: Reply) -> StreamrMemory:
         if smaller is memory:
             raise ShapeError(f"{key}: the RPC answers an error: {str(refusal)[:120]}") from refusal
         return smaller
-    return _settle(scanning.with_events(memory, first, last, events))
+    return _settle(gas.with_unread(scanning.with_events(memory, first, last, events)))
 
 
 def _with_time(memory: StreamrMemory, key: str, name: str, reply: Reply, now: datetime) -> StreamrMemory:

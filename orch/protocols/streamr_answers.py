@@ -17,7 +17,7 @@ from orch.model.base import Value
 from orch.model.wire import HttpRequest
 from orch.protocols import streamr_abi as abi
 from orch.protocols.decode import decode, within
-from orch.protocols.streamr_memory import Block, Earnings, Event, Info, Waiting
+from orch.protocols.streamr_memory import Block, Earnings, Event, Info, Receipt, Waiting
 
 if TYPE_CHECKING:
     from orch.model.wire import Reply
@@ -27,11 +27,20 @@ PROFIT = "0x604b365b22dbda1203004fba26c477ed19c49ad01cadf6eedf5f17f52ebbae18"
 LOSS = "0xb65b2e085d7d040c313f7d4e1ac90f5937026fee497e0e24a7eff16a55e1c5ea"
 SLASHED = "0xf22a8c26ad08bc6548cdae55fec4c309e15e9d2290ad7e1f9186fc20189e7a15"
 HEARTBEAT = "0x7432bbcdcf6009b3131a7b65f7af1fdbf79c27db5c115c1cdbcf9210298bc5f4"
+STAKE = "0x89dbe872fd688c751e8c5df10849155d89d1467fd56ddb92b0d0024cda2ccd78"
 GET_EARNINGS = "0x2ebd89d1"
 
 MOST_WEI = 10**15 * 10**18
+MOST_GAS_WEI = 10**6 * 10**18
+"""No transaction costs a million coins."""
 
-_KINDS: dict[str, EventKind] = {PROFIT: "profit", LOSS: "loss", SLASHED: "slash", HEARTBEAT: "heartbeat"}
+_KINDS: dict[str, EventKind] = {
+    PROFIT: "profit",
+    LOSS: "loss",
+    SLASHED: "slash",
+    HEARTBEAT: "heartbeat",
+    STAKE: "stake",
+}
 _TOO_OFTEN = re.compile(r"rate|too many requests|per second|quota|capacity|credits", re.IGNORECASE)
 _SECONDS_LATEST = 7_258_118_400
 
@@ -64,6 +73,14 @@ class _Log(Value, rename="camel"):
     transaction_hash: str
     block_timestamp: str | None = None
     removed: bool = False
+
+
+class _Receipt(Value, rename="camel"):
+    transaction_hash: str
+    sender: str = msgspec.field(name="from")
+    block_number: str
+    gas_used: str
+    effective_gas_price: str
 
 
 class _Websocket(Value):
@@ -126,14 +143,19 @@ def call_question(url: str, to: str, data: str, block: int | None = None) -> Htt
 
 
 def logs_question(url: str, operator: str, first: int, last: int) -> HttpRequest:
-    """`eth_getLogs` of the operator's profits, losses, slashings and heartbeats in a range, both ends included."""
+    """`eth_getLogs` of the operator's profits, losses, slashings, heartbeats and stakes, both ends included."""
     wanted = {
         "address": operator,
-        "topics": [[PROFIT, LOSS, SLASHED, HEARTBEAT]],
+        "topics": [[PROFIT, LOSS, SLASHED, HEARTBEAT, STAKE]],
         "fromBlock": hex(first),
         "toBlock": hex(last),
     }
     return rpc(url, "eth_getLogs", wanted)
+
+
+def receipt_question(url: str, transaction: str) -> HttpRequest:
+    """`eth_getTransactionReceipt`."""
+    return rpc(url, "eth_getTransactionReceipt", transaction)
 
 
 # -- answers ---------------------------------------------------------------------------------------------
@@ -217,6 +239,22 @@ def read_events(reply: Reply, key: str, operator: str, first: int, last: int) ->
     return tuple(sorted(found, key=lambda event: (event.block, event.index)))
 
 
+def read_receipt(reply: Reply, key: str, transaction: str) -> Receipt:
+    """Who sent a transaction, and what it cost.
+
+    Raises:
+        ShapeError: The RPC does not know it, or answers another shape.
+        AbsurdError: It is another transaction's, or costs more than any.
+    """
+    found = _result(reply, key, _Receipt)
+    if found.transaction_hash.lower() != transaction.lower():
+        raise AbsurdError(f"{key}: the receipt of another transaction")
+    sender = abi.address(abi.quantity(found.sender, f"{key}: from", bits=160), f"{key}: from")
+    price = abi.quantity(found.effective_gas_price, f"{key}: effectiveGasPrice", bits=256)
+    paid = abi.quantity(found.gas_used, f"{key}: gasUsed") * price
+    return Receipt(sender=sender, wei=within(paid, f"{key}: gas", 0, MOST_GAS_WEI))
+
+
 def is_too_often(message: str) -> bool:
     """Whether an RPC's error means patience rather than a smaller range."""
     return _TOO_OFTEN.search(message) is not None
@@ -255,10 +293,11 @@ def _event(log: _Log, key: str) -> Event:
     kind = _KINDS[log.topics[0].lower()]
     data = abi.to_bytes(log.data, f"{key}: data")
     amount, fee, who, said = 0, 0, "", ""
-    if kind == "heartbeat":
+    if kind in ("heartbeat", "stake"):
         if len(log.topics) != 2:
-            raise ShapeError(f"{key}: a heartbeat with {len(log.topics)} topics")
+            raise ShapeError(f"{key}: a {kind} with {len(log.topics)} topics")
         who = abi.address(_topic(log, 1, key), f"{key}: topic")
+    if kind == "heartbeat":
         said = abi.text(data, 0, f"{key}: data")
     else:
         amount = abi.word(data, 0, f"{key}: data")

@@ -69,13 +69,14 @@ class Earnings(Value):
         return sum(self.outstanding)
 
 
-EventKind: TypeAlias = Literal["profit", "loss", "slash", "heartbeat"]
+EventKind: TypeAlias = Literal["profit", "loss", "slash", "heartbeat", "stake"]
 
 
 class Event(Value):
     """One event of the operator contract. `mined_at` is None where the log does not tell it.
 
-    `fee` is the protocol's part of a profit's `amount`. A heartbeat has no amount: `who` sent it, with `said`.
+    `fee` is the protocol's part of a profit's `amount`. A heartbeat has no amount: `who` sent it, with `said`. A
+    `stake` is a change of what is staked in the sponsorship `who`, now `amount`.
     """
 
     block: int
@@ -87,6 +88,13 @@ class Event(Value):
     fee: int = 0
     who: str = ""
     said: str = ""
+
+
+class Receipt(Value):
+    """Who sent a transaction, and what its gas cost in wei of the chain's coin."""
+
+    sender: str
+    wei: int
 
 
 class Slope(Value):
@@ -171,7 +179,8 @@ class StreamrMemory(Value):
     `stated` the accruals of the last block for which earnings and events are both known, `sampled` the earnings
     they were made of. `slopes` are the rates of the last hour, newest last; `payouts` what each sponsorship was
     first seen to pay out, in wei per second. `advice` is a sentence and a remedy about the stake, `calldata` the
-    calls it names. `open_to_all` holds what a question without a key found, by port.
+    calls it names. `open_to_all` holds what a question without a key found, by port. `receipts` are known by
+    transaction, those of `unread` are still to be asked for; `unreadable` counts answers without one.
     """
 
     options: StreamrOptions
@@ -199,6 +208,9 @@ class StreamrMemory(Value):
     calldata: tuple[tuple[str, str], ...] = ()
     open_to_all: dict[str, bool] = msgspec.field(default_factory=dict)
     failures: dict[str, NoReply] = msgspec.field(default_factory=dict)
+    receipts: dict[str, Receipt] = msgspec.field(default_factory=dict)
+    unread: tuple[str, ...] = ()
+    unreadable: dict[str, int] = msgspec.field(default_factory=dict)
 
     @property
     def operator(self) -> str:

@@ -9,6 +9,8 @@ restart, whose history begins later, states the same figures again.
 The protocol's fee is taken off at a withdrawal: it stands beside each stream as one of kind `fee`, exact once
 withdrawn and at the present fraction before.
 
+Gas of the operator's own transactions is one stream per transaction, of kind `gas`, in the chain's coin.
+
 A withdrawal with no other within `GAP_DAYS` before it names its stream itself: `<operator>:until-<block>`;
 while one that long has not come, what is owed stands under `<operator>:open`.
 """
@@ -24,6 +26,7 @@ from msgspec.structs import replace
 
 from orch.model.base import Value
 from orch.model.money import Accrual, Amounts, TrailPoint
+from orch.protocols.streamr_gas import coin_of, paid_for
 from orch.protocols.streamr_memory import Carry, StreamrMemory
 from orch.protocols.streamr_scan import GAP_DAYS, gap_blocks
 
@@ -35,6 +38,8 @@ if TYPE_CHECKING:
 UNIT = "DATA"
 WHOLE = 10**18
 """1e18 is 100 % in the contracts' fractions, and one DATA in wei."""
+
+MONEY = frozenset({"profit", "loss", "slash"})
 
 _EXACT = Context(prec=200)
 _GAP = timedelta(days=GAP_DAYS)
@@ -61,9 +66,13 @@ def to_wei(data: Decimal) -> int:
 
 
 def without_time(memory: StreamrMemory) -> tuple[int, ...]:
-    """Blocks of events whose time is not known, newest first; of heartbeats only the newest counts."""
+    """Blocks of events whose time is wanted and not known, newest first.
+
+    Those of money and of the operator's own transactions; of heartbeats besides only the newest counts.
+    """
     beat = newest_heartbeat(memory)
-    wanted = (event for event in memory.events if event.kind != "heartbeat" or event is beat)
+    wanted = [event for event in memory.events if event.kind in MONEY or event is beat]
+    wanted += [event for event, _ in paid_for(memory)]
     unknown = {event.block for event in wanted if time_of(memory, event) is None}
     return tuple(sorted(unknown, reverse=True))
 
@@ -116,6 +125,7 @@ def restate(memory: StreamrMemory) -> StreamrMemory:
         _collections(memory, taken),
         _outstanding(memory, earnings, taken),
         _lost(memory, earnings.block.number),
+        _gas(memory, earnings.block.number),
     )
     before = {(accrual.stream, accrual.kind): accrual for accrual in memory.stated}
     by_stream = {(new.stream, new.kind): new for new in fresh}
@@ -170,6 +180,23 @@ def _lost(memory: StreamrMemory, until: int) -> Iterable[Accrual]:
                 as_of=mined_at,
                 kind="penalty",
                 reference=memory.operator,
+                final=True,
+            )
+
+
+def _gas(memory: StreamrMemory, until: int) -> Iterable[Accrual]:
+    for event, wei in paid_for(memory):
+        mined_at = time_of(memory, event)
+        if mined_at is not None and wei and event.block <= until:
+            yield Accrual(
+                stream=f"{memory.operator}:gas:{event.transaction}",
+                unit=coin_of(memory),
+                amounts=Amounts(settled=to_data(wei)),
+                period_start=mined_at,
+                period_end=mined_at,
+                as_of=mined_at,
+                kind="gas",
+                reference=event.transaction,
                 final=True,
             )
 

@@ -147,7 +147,16 @@ def _history(memory: StreamrMemory) -> list[Endpoint]:
         )
         for block in without_time(memory)
     ]
-    return [*_logs(memory, "history", old, rank=20), *times]
+    return [*_logs(memory, "history", old, rank=20), *times, *_receipt(memory)]
+
+
+def _receipt(memory: StreamrMemory) -> list[Endpoint]:
+    """The newest transaction of which it is not known who sent it and what it cost, one at a time."""
+    if not memory.unread:
+        return []
+    newest = memory.unread[0]
+    question = answers.receipt_question(memory.options.rpc_url, newest)
+    return [Endpoint(key=f"receipt/{newest}", request=question, period_s=HOUR_S, lane="slow", rank=20, once=True)]
 
 
 def _logs(memory: StreamrMemory, kind: str, blocks: tuple[int, int] | None, *, rank: int) -> list[Endpoint]:

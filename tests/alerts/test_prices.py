@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
 from msgspec.structs import replace
 
 from orch.alerts.rules import Facts, check_alerts
@@ -55,3 +56,8 @@ def test_every_old_price_is_named_in_one_alert_with_what_holds_it():
         "The price of GLM is 15 min old (bybit states 9 USD, which waits for a second word), "
         "that of DATA was never known; the split is frozen until it is fresh."
     )
+
+
+@pytest.mark.parametrize("state", ["stale", "unknown", "disputed", "single_source"])
+def test_a_price_that_only_a_cost_is_counted_in_freezes_nothing(state):
+    assert told(PriceNow(token="POL", state=state, price=None, age_s=9e4, only_costs=True)) == []

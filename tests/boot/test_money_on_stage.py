@@ -97,6 +97,7 @@ def test_prices_are_recorded_with_their_sources_and_state(played):
     assert set(rows) == {
         ("GLM", "binance+bybit+coinbase+coingecko", "fresh"),
         ("DATA", "binance+coingecko", "fresh"),
+        ("POL", "binance+coingecko", "fresh"),
         ("EUR", "coingecko", "single_source"),
     }
     assert all(33 <= count <= 36 for count in rows.values())

@@ -8,10 +8,12 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from orch.earnings.costs import (
     RunningCosts,
     charges,
+    charges_doubt,
     exactly,
     idle_cost,
     less,
@@ -149,6 +151,18 @@ def test_gas_in_a_token_needs_its_price():
     known = Price(token="POL", usd=Decimal("0.5"), source="x", observed_at=NOW, fetched_at=NOW)
     prices = {"POL": PriceNow(token="POL", state="fresh", price=known, age_s=0.0)}
     assert charges(gas, prices, NOW).mean == pytest.approx(1 / 240)
+
+
+def test_what_is_not_known_of_gas_is_said():
+    gas = reading(charged("gas", "2", 10, unit="POL"))
+    assert charges_doubt(gas, {}) == "its gas is in POL, which has no price"
+    known = Price(token="POL", usd=Decimal("0.5"), source="x", observed_at=NOW, fetched_at=NOW)
+    prices = {"POL": PriceNow(token="POL", state="stale", price=known, age_s=7200.0)}
+    assert charges_doubt(gas, prices) == "its gas is in POL, whose price is 120 min old"
+    assert charges(gas, prices, NOW) is not None
+    fresh = {"POL": replace(prices["POL"], state="single_source", age_s=60.0)}
+    assert charges_doubt(gas, fresh) == ""
+    assert charges_doubt(replace(gas, cost_note="one receipt is missing"), fresh) == "one receipt is missing"
 
 
 # -- what is left ------------------------------------------------------------------------------------------

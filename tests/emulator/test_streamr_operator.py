@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from orch.emulator.streamr import FULL_POL_WEI
+
 START = datetime(2026, 11, 22, 14, 3, 0, tzinfo=UTC)
 HEARTBEAT = "0x7432bbcdcf6009b3131a7b65f7af1fdbf79c27db5c115c1cdbcf9210298bc5f4"
 CONTROLLER = "7b765e0e932d348852a6f810bfa1ab891e259123f02db8cdcde614c570223357"
@@ -59,12 +61,27 @@ def test_gas_is_spent_by_withdrawals_and_filled_up_again(world, client):
     def left():
         return int(client.rpc("eth_getBalance", world.streamr.node_address, "latest"), 16)
 
-    before, paid = left(), len(world.state.streamr.events)
+    before, first = left(), int(client.rpc("eth_blockNumber"), 16) + 1
     world.advance(START + timedelta(days=3))
-    spent = len(world.state.streamr.events) - paid
-    assert spent > 0
-    assert (before - left()) % (73 * 2 * 10**16) == spent * 2 * 10**16
+    last = int(client.rpc("eth_blockNumber"), 16)
+    logs = [
+        log
+        for begin in range(first, last, 10_000)
+        for log in client.rpc("eth_getLogs", {"fromBlock": hex(begin), "toBlock": hex(min(begin + 9999, last))})
+    ]
+    receipts = [client.rpc("eth_getTransactionReceipt", each) for each in {log["transactionHash"] for log in logs}]
+    spent = sum(
+        int(each["gasUsed"], 16) * int(each["effectiveGasPrice"], 16)
+        for each in receipts
+        if each["from"] == world.streamr.node_address
+    )
+    assert len(receipts) > 3
+    assert (before - left()) % FULL_POL_WEI == spent
     assert client.rpc("eth_getBalance", world.streamr.owner, "latest") == "0x0"
+
+
+def test_a_transaction_that_never_was_has_no_receipt(client):
+    assert client.rpc("eth_getTransactionReceipt", "0x" + "12" * 24 + f"{77_000_000:016x}") is None
 
 
 def test_a_delegator_waits_now_and_then(world, call):

@@ -235,7 +235,7 @@ def test_new_blocks_are_searched_with_a_few_read_twice(told):
     wanted = asked(memory, f"logs/{NEWEST - 63}-{NEWEST + 150}")["params"][0]
     assert (wanted["fromBlock"], wanted["toBlock"]) == (hex(NEWEST - 63), hex(NEWEST + 150))
     assert wanted["address"] == OPERATOR
-    assert len(wanted["topics"][0]) == 4
+    assert len(wanted["topics"][0]) == 5
 
 
 def test_late_earnings_of_an_older_block_are_dropped(told):
