@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, assert_never
 
 import msgspec
 from msgspec.structs import replace
 
 from actors.base import Actor, House
-from orch.alerts.engine import Tracked, advance
-from orch.alerts.rules import ActorTrouble, Facts, check_alerts
+from orch.alerts.desk import Desk, delivered, undelivered
+from orch.alerts.rules import ActorTrouble, Facts
+from orch.alerts.watch import Looked, Memory, Watch, with_silence
 from orch.messages import (
     ActorRestarted,
     AlertRaised,
@@ -22,24 +25,31 @@ from orch.messages import (
     GuardsChanged,
     HowMuchWork,
     MonitorInbox,
+    NoticeDelivered,
+    NoticeFailed,
     OpportunitiesFound,
     ReallocationChanged,
     RecordBoard,
     RecorderStarted,
     RecordingFailed,
+    SilenceAlert,
     SnapshotPublished,
+    TellPeople,
 )
 from orch.model.forecasts import ForecastScore
 from orch.reports.dashboard import Times, get_dashboard_metrics
 from orch.reports.kpis import Tally, kpis, observe
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from orch.earnings.costs import RunningCosts
     from orch.model.alerts import Alert
-    from orch.model.board import Dashboard, EngineView
+    from orch.model.board import Dashboard, EngineView, Kpis
     from orch.model.fleet import Snapshot
     from orch.model.moves import Guards, Reallocation
     from orch.model.plans import Decision, Opportunity, Plan
+    from orch.ports import Cache, Notifier
 
 RECORDER = "recorder"
 KEPT_MOVES = 200
@@ -47,19 +57,27 @@ KEPT_TROUBLES = 20
 KEPT_DECISIONS = 20
 """Told again to a recorder that was started again: those it was told in vain while it was not there."""
 
+KEEP_EVERY_S = 300.0
+
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class MonitorPlan:
     """What the monitor is told.
 
     `board_every_s`: seconds of the clock between boards, 0 for every tick. `display`: the currency that people are
-    shown beside USD.
+    shown beside USD. `watch` holds the rules and who is told; `cache` keeps alerts over a restart; without a
+    `notifier` nobody is told.
     """
 
     engine: EngineView
     costs: RunningCosts
     board_every_s: float = 0.0
     display: str | None = None
+    watch: Watch = field(default_factory=Watch)
+    cache: Cache | None = None
+    notifier: Notifier | None = None
 
 
 @dataclass
@@ -73,7 +91,9 @@ class _State:
     guards: Guards | None = None
     moves: dict[str, Reallocation] = field(default_factory=dict)
     troubles: list[ActorTrouble] = field(default_factory=list)
-    tracked: tuple[Tracked, ...] = ()
+    memory: Memory = field(default_factory=Memory)
+    kept_at: datetime | None = None
+    wake_at: datetime | None = None
     tally: Tally = field(default_factory=Tally)
     score: ForecastScore = field(default_factory=ForecastScore)
     hour: int = 0
@@ -88,6 +108,21 @@ class Monitor(Actor):
         self._plan = plan
         self._state = _State()
         self._encoder = msgspec.json.Encoder(decimal_format="string")
+
+    def ready(self) -> None:
+        """Take up the alerts, silences and groups as they were kept."""
+        if self._plan.cache is None:
+            return
+        now = self.house.clock.now()
+        try:
+            self._state.memory = self._plan.watch.decode(self._plan.cache.load(), now)
+        except ValueError as error:
+            log.warning("the alerts that were kept cannot be read, all of them begin anew: %s", error)
+
+    def close(self) -> None:
+        """Keep what alerting remembers."""
+        if self._state.snapshot is not None:
+            self._keep(self.house.clock.now())
 
     def handle(self, message: MonitorInbox) -> object:
         """Remember, look, tell."""
@@ -118,6 +153,8 @@ class Monitor(Actor):
                 self._tell_again()
             case RecordingFailed(sentence=sentence):
                 self._trouble(RECORDER, sentence, given_up=False)
+            case SilenceAlert() | TellPeople() | NoticeDelivered() | NoticeFailed():
+                self._people(message)
             case AreYouReady() | HowMuchWork():
                 pass
             case _:
@@ -136,13 +173,15 @@ class Monitor(Actor):
             reallocations=tuple(state.moves.values()),
             troubles=tuple(state.troubles),
         )
-        outcome = advance(state.tracked, check_alerts(facts), snapshot.taken_at)
-        state.tracked = outcome.tracked
+        looked = self._plan.watch.look(
+            state.memory, facts, self._kpis(snapshot) if self._plan.watch.has_own else None
+        )
         state.troubles.clear()
-        for alert in outcome.raised:
+        for alert in (*looked.raised, *looked.turned):
             self.tell(RECORDER, AlertRaised(alert=alert))
-        for alert in outcome.resolved:
+        for alert in looked.resolved:
             self.tell(RECORDER, AlertResolved(alert=alert))
+        self._tell_people(looked)
 
     def get_dashboard_metrics(self, snapshot: Snapshot) -> Dashboard:
         """The whole board now."""
@@ -155,9 +194,10 @@ class Monitor(Actor):
             state.times,
             tuple(state.moves.values()),
             self._alerts(),
-            kpis(state.tally, snapshot, state.moves.values(), state.score),
+            self._kpis(snapshot),
             self._plan.costs,
             self._plan.display,
+            state.opportunities,
         )
 
     def _publish(self, snapshot: Snapshot, *, at_once: bool = False) -> None:
@@ -179,16 +219,75 @@ class Monitor(Actor):
         """What a recorder of the same name may have lost, or never been told."""
         for made in self._state.decisions:
             self.tell(RECORDER, made)
-        for each in self._state.tracked:
-            if each.alert.state == "firing":
-                self.tell(RECORDER, AlertRaised(alert=each.alert))
+        for alert in self._state.memory.alerts:
+            if alert.is_active:
+                self.tell(RECORDER, AlertRaised(alert=alert))
 
     def _alerts(self) -> tuple[Alert, ...]:
         order = {"page": 0, "warning": 1, "info": 2}
-        alerts = (each.alert for each in self._state.tracked)
         return tuple(
-            sorted(alerts, key=lambda alert: (alert.state != "firing", order[alert.severity], alert.since))
+            sorted(
+                self._state.memory.alerts,
+                key=lambda alert: (not alert.is_active, order[alert.severity], alert.since),
+            )
         )
+
+    def _kpis(self, snapshot: Snapshot) -> Kpis:
+        state = self._state
+        return kpis(state.tally, snapshot, state.moves.values(), state.score)
+
+    # -- who is told -----------------------------------------------------------------------------------------
+
+    def _people(self, message: SilenceAlert | TellPeople | NoticeDelivered | NoticeFailed) -> None:
+        """What has to do with who is told."""
+        state = self._state
+        match message:
+            case SilenceAlert():
+                self._silence(message)
+            case TellPeople(due_at=due_at):
+                if due_at == state.wake_at:
+                    state.wake_at = None
+                    self._tell_people(self._plan.watch.tell(state.memory, self.house.clock.now()))
+            case NoticeDelivered(notice_id=notice_id):
+                self._sent(delivered(state.memory.desk, notice_id))
+            case NoticeFailed(notice_id=notice_id, channel=channel, sentence=sentence):
+                log.warning("nobody was told by %s: %s", channel, sentence)
+                self._sent(undelivered(state.memory.desk, notice_id))
+
+    def _tell_people(self, looked: Looked) -> None:
+        """Send what is to be sent, come back when more is due, keep what changed."""
+        state, plan = self._state, self._plan
+        if plan.notifier is None:
+            # Nobody is there to be told: groups would wait for ever.
+            state.memory = replace(looked.memory, desk=replace(looked.memory.desk, groups=()))
+        else:
+            state.memory = looked.memory
+            for notice in looked.notices:
+                plan.notifier.send(notice, reply_to=self.name)
+            if looked.wake_at is not None and looked.wake_at != state.wake_at:
+                state.wake_at = looked.wake_at
+                self.house.timers.at(looked.wake_at, self.name, TellPeople(due_at=looked.wake_at))
+        now = self.house.clock.now()
+        due = state.kept_at is None or now - state.kept_at >= timedelta(seconds=KEEP_EVERY_S)
+        if looked.changed or (due and state.memory.tracked):
+            self._keep(now)
+
+    def _sent(self, desk: Desk) -> None:
+        """What became of a notice is remembered at once: a restart must not tell it again."""
+        self._state.memory = replace(self._state.memory, desk=desk)
+        self._keep(self.house.clock.now())
+
+    def _silence(self, order: SilenceAlert) -> None:
+        now = self.house.clock.now()
+        until = now + timedelta(seconds=order.for_s)
+        memory = with_silence(self._state.memory, order.rule, order.node, now, until, order.comment)
+        looked = self._plan.watch.tell(memory, now)
+        self._tell_people(replace(looked, changed=True))
+
+    def _keep(self, now: datetime) -> None:
+        self._state.kept_at = now
+        if self._plan.cache is not None:
+            self._plan.cache.save(self._plan.watch.encode(self._state.memory, now))
 
     def _moved(self, reallocation: Reallocation) -> None:
         moves = self._state.moves

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import tomllib
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound=msgspec.Struct)
 
+HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 TABLES = (
     "orch",
     "host",
@@ -165,8 +167,12 @@ def _web(reader: Reader, tables: Mapping[str, Any]) -> WebConfig:
         reader.fault(
             "web.open_reads", f"only works on loopback, and web.bind is {table.bind}; remove it", table.open_reads
         )
-    open_reads = is_local if table.open_reads is None else table.open_reads
-    return WebConfig(bind=table.bind, port=table.port, open_reads=open_reads)
+    open_reads = is_local and not table.names if table.open_reads is None else table.open_reads
+    for index, name in enumerate(table.names):
+        if not HOST_NAME.fullmatch(name):
+            reader.fault(f"web.names[{index}]", "must be a host's name, without scheme and port", name)
+    names = tuple(name.lower() for name in table.names)
+    return WebConfig(bind=table.bind, port=table.port, open_reads=open_reads, names=names)
 
 
 def _notify(reader: Reader, tables: Mapping[str, Any]) -> tuple[Secret, ...]:

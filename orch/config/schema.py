@@ -221,11 +221,15 @@ def _named_by(usual: Names, own: Names) -> Names:
 
 
 class WebTable(Value):
-    """`[web]`. Without `open_reads`, GET needs a token exactly when `bind` is beyond loopback."""
+    """`[web]`. Without `open_reads`, GET needs a token when `bind` is beyond loopback, or there are `names`.
+
+    `names`: what a proxy in front of it, or other hosts, call this one; it answers under no other name.
+    """
 
     bind: str = "127.0.0.1"
     port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 8787
     open_reads: bool | None = None
+    names: tuple[str, ...] = ()
 
 
 class NotifyTable(Value):
@@ -304,6 +308,7 @@ class WebConfig(Value):
     bind: str = "127.0.0.1"
     port: int = 8787
     open_reads: bool = True
+    names: tuple[str, ...] = ()
 
 
 class Config(Value):

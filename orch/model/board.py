@@ -12,7 +12,7 @@ from orch.model.base import Value
 from orch.model.fleet import Mode
 from orch.model.money import EarnedUsd, PriceState, Rate
 from orch.model.moves import Reallocation
-from orch.model.plans import Blocker
+from orch.model.plans import Blocker, Opportunity
 from orch.model.readings import Health, ObserverRate
 from orch.model.resources import Resources
 
@@ -145,3 +145,4 @@ class Dashboard(Value):
     alerts: tuple[Alert, ...]
     kpis: Kpis
     display: DisplayView | None = None
+    opportunities: tuple[Opportunity, ...] = ()

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from orch.model.fleet import NodeState, Snapshot
     from orch.model.money import Rate
     from orch.model.moves import Reallocation
-    from orch.model.plans import Decision, Plan
+    from orch.model.plans import Decision, Opportunity, Plan
 
 RECENT = 10
 
@@ -48,6 +48,7 @@ def get_dashboard_metrics(
     kpis: Kpis,
     costs: RunningCosts,
     display: str | None = None,
+    opportunities: tuple[Opportunity, ...] = (),
 ) -> Dashboard:
     """The whole board from what is known; `display` is the currency that people are shown beside USD."""
     total = _total(snapshot, costs)
@@ -70,6 +71,7 @@ def get_dashboard_metrics(
         alerts=alerts,
         kpis=kpis,
         display=_display(snapshot, display),
+        opportunities=opportunities,
     )
 
 

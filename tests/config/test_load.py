@@ -292,6 +292,10 @@ STORJ = '[nodes.disk]\nprotocol = "storj"\n'
             '[web]\nbind = "everywhere"',
             ['web.bind = "everywhere": must be an IP address of this host, or localhost'],
         ),
+        (
+            '[web]\nnames = ["orch.example", "http://orch.example"]',
+            ['web.names[1] = "http://orch.example": must be a host\'s name, without scheme and port'],
+        ),
         ("[web]\nport = 70000", ["web.port = 70000: must be a whole number <= 65535"]),
         ("[prices]\noverride = { GLM = -1 }", ["prices.override.GLM = -1: must be a number >= 0"]),
         ('[prices]\noverride = { GLM = "x" }', ['prices.override.GLM = "x": must be a number']),
@@ -425,6 +429,8 @@ def test_what_is_not_built_is_a_warning(read):
         ('bind = "::1"', True),
         ("open_reads = false", False),
         ('bind = "0.0.0.0"', False),
+        ('names = ["orch.example"]', False),
+        ('names = ["orch.example"]\nopen_reads = true', True),
         ('bind = "192.168.1.5"\nopen_reads = false', False),
     ],
 )
