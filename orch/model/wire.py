@@ -43,11 +43,12 @@ class HttpRequest(Value, tag="http"):
 
 
 class FileRead(Value, tag="file"):
-    """Read one local file."""
+    """Read one local file; with `tail` only its last `max_bytes`, however large it is."""
 
     path: str
     deadline_s: float = 5.0
     max_bytes: int = 4_000_000
+    tail: bool = False
 
 
 class FileWrite(Value, tag="file_write"):
@@ -93,19 +94,37 @@ class Pause(Value, tag="pause"):
 
 
 class ToolCall(Value, tag="tool"):
-    """One order to a manager of this host: Docker, systemd, or the table of processes.
+    """One order to a manager of this host (Docker, systemd, the table of processes), or a look at the host itself.
 
     `body` is JSON, as the answer is; `socket` is where the manager listens when not at its usual place.
     """
 
-    tool: Literal["docker", "systemd", "processes"]
+    tool: Literal["docker", "systemd", "processes", "host"]
     action: str
     body: bytes = b"{}"
     socket: str | None = None
     deadline_s: float = 30.0
 
 
-Request: TypeAlias = HttpRequest | FileRead | FileWrite | CommandRun | ToolCall | Pause
+class Listen(Value, tag="listen"):
+    """Listen to a websocket for some real seconds. The answer is its text messages as a JSON list of strings.
+
+    `secret_query` is added to the URL and never shown.
+    """
+
+    url: str
+    secret_query: tuple[tuple[str, Secret], ...] = ()
+    seconds: float = 10.0
+    max_messages: int = 200
+    max_bytes: int = 500_000
+
+    @property
+    def deadline_s(self) -> float:
+        """Somewhat longer than it takes."""
+        return self.seconds + 5.0
+
+
+Request: TypeAlias = HttpRequest | FileRead | FileWrite | CommandRun | ToolCall | Pause | Listen
 
 
 class Reply(Value, tag="reply"):

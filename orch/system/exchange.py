@@ -335,7 +335,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def read_file(question: FileRead) -> Got | Missed:
-    """The content of a local file, if it is a regular one and small enough."""
+    """The content of a local file, or of its end, if it is a regular one and small enough."""
     path = os.path.expanduser(question.path)  # noqa: PTH111 - Path.expanduser raises where there is no home
     try:
         # A pipe or a device would block; opened this way it does not, and is then turned away.
@@ -349,9 +349,11 @@ def read_file(question: FileRead) -> Got | Missed:
         if not stat.S_ISREG(status.st_mode):
             return Missed(reason="missing_file", sentence=f"{path} is not a regular file", retryable=True)
         body = None
-        if status.st_size <= question.max_bytes:
+        if question.tail or status.st_size <= question.max_bytes:
             with os.fdopen(handle, "rb", closefd=False) as file:
-                body = file.read(question.max_bytes + 1)
+                if question.tail:
+                    file.seek(max(0, status.st_size - question.max_bytes))
+                body = file.read(question.max_bytes + (not question.tail))
     except OSError as error:
         return Missed(
             reason="unreachable",

@@ -1,4 +1,4 @@
-"""What is asked of this host itself: files, programs, managers."""
+"""What is done in a thread of its own without a request and one answer: files, programs, managers, listening."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from orch.model.wire import CommandRun, FileRead, FileWrite, HttpRequest, Pause
+from orch.model.wire import CommandRun, FileRead, FileWrite, HttpRequest, Listen, Pause
 from orch.system.commands import run_command
 from orch.system.exchange import Got, Missed, read_file, where
 from orch.system.files import write_file
+from orch.system.listening import listen
 from orch.system.managers import call_manager
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ LOOK_EVERY_S = 0.2
 def place_of(request: Request) -> str:
     """Where a request goes, as far as it may be shown: a query, a header or an argument may hold a credential."""
     match request:
-        case HttpRequest(url=url):
+        case HttpRequest(url=url) | Listen(url=url):
             return where(url)
         case FileRead(path=path) | FileWrite(path=path):
             return path
@@ -37,7 +38,7 @@ def place_of(request: Request) -> str:
 
 
 def do_here(
-    request: FileRead | FileWrite | CommandRun | ToolCall | Pause, stopped: Callable[[], bool]
+    request: FileRead | FileWrite | CommandRun | ToolCall | Pause | Listen, stopped: Callable[[], bool]
 ) -> Got | Missed:
     """Do it in the calling thread; never raises.
 
@@ -52,6 +53,8 @@ def do_here(
             return write_file(request)
         case CommandRun():
             return run_command(request, stopped)
+        case Listen():
+            return listen(request, stopped)
         case Pause(seconds=seconds):
             _pause(seconds, stopped)
             return Got(status=200, headers=(), body=b"")

@@ -1,4 +1,4 @@
-"""Orders to Docker, systemd and the table of processes, over their own libraries; JSON in, JSON out."""
+"""Orders to Docker, systemd, the table of processes and the host, over their own libraries; JSON in, JSON out."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from orch.system.exchange import Got, Missed
+from orch.system.looks import look
 
 if TYPE_CHECKING:
     from orch.model.wire import ToolCall
@@ -48,6 +49,8 @@ def call_manager(order: ToolCall) -> Got | Missed:
                 return _docker(order)
             case "systemd":
                 return _systemd(order)
+            case "host":
+                return look(order.body)
             case _:
                 return _processes(order)
     except msgspec.MsgspecError as error:
