@@ -24,7 +24,9 @@ from orch.messages import (
     HowMuchWork,
     OpportunitiesFound,
     OptimizerInbox,
+    PausesLearned,
     ReallocationChanged,
+    ReallocationProposed,
     SnapshotPublished,
     SolverAnswered,
     TellHistory,
@@ -33,6 +35,8 @@ from orch.model.inputs import DecisionInputs
 from orch.model.problems import SolverJob
 from orch.planning.decide import Study, decide, next_reallocation_at, study
 from orch.planning.foresee import dials_of, foresee, turned_by
+from orch.planning.settings import with_pauses
+from orch.planning.steps import with_steps
 from orch.solvers.far import AnswerPending, FarSolver
 
 if TYPE_CHECKING:
@@ -44,9 +48,10 @@ if TYPE_CHECKING:
     from orch.model.books import Turned
     from orch.model.fleet import Snapshot
     from orch.model.forecasts import Foresight, IncomeSeries
-    from orch.model.moves import Guards
+    from orch.model.moves import Guards, Reallocation
     from orch.model.problems import Answer
     from orch.planning.settings import PlanSettings
+    from orch.planning.steps import Describe
     from orch.solvers.base import Solver
     from orch.strategies.base import StrategySpec
 
@@ -59,7 +64,10 @@ NO_OPTIONS = msgspec.msgpack.encode({})
 
 @dataclass(frozen=True)
 class OptimizerPlan:
-    """What the optimizer is told. `all_options`: of every strategy by name, in MessagePack, for the record."""
+    """What the optimizer is told. `all_options`: of every strategy by name, in MessagePack, for the record.
+
+    `describe` says how a change of a node would be made, None where nobody asks for that.
+    """
 
     settings: PlanSettings
     strategy: StrategySpec
@@ -69,6 +77,7 @@ class OptimizerPlan:
     decide_s: float
     forecaster: Forecaster = FORECASTER
     all_options: bytes = NO_OPTIONS
+    describe: Describe | None = None
 
 
 @dataclass
@@ -96,6 +105,7 @@ class Optimizer(Actor):
     def __init__(self, name: str, house: House, plan: OptimizerPlan) -> None:
         super().__init__(name, house)
         self._plan = plan
+        self._terms = plan.settings
         self._settings = msgspec.msgpack.encode(plan.settings)
         self._state = _State()
 
@@ -128,9 +138,9 @@ class Optimizer(Actor):
                     self._arm_decide(self._following(due_at, self._plan.decide_s))
                     self._look("decide")
             case ReallocationChanged(reallocation=reallocation):
-                if reallocation.state == "settled":
-                    state.track = without(state.track, {change.node for change in reallocation.changes})
-                    state.turned = tuple(dict.fromkeys((*state.turned, *turned_by(reallocation))))
+                self._moved(reallocation)
+            case PausesLearned(downtime_s=downtime_s):
+                self._reckon(with_pauses(self._terms, downtime_s))
             case SolverAnswered(job=job, answer=answer):
                 self._learn(job, answer)
             case AreYouReady() | HowMuchWork():
@@ -139,6 +149,18 @@ class Optimizer(Actor):
                 assert_never(message)
         return None
 
+    def _moved(self, reallocation: Reallocation) -> None:
+        state = self._state
+        if reallocation.state == "settled":
+            state.track = without(state.track, {change.node for change in reallocation.changes})
+            state.turned = tuple(dict.fromkeys((*state.turned, *turned_by(reallocation))))
+
+    def _reckon(self, terms: PlanSettings) -> None:
+        """Plan with other costs of moving from now on; what was found with the old ones is found again."""
+        if terms != self._terms:
+            self._terms, self._settings = terms, msgspec.msgpack.encode(terms)
+            self._state.seen = None
+
     def _foresee(self, history: tuple[IncomeSeries, ...]) -> None:
         state, now = self._state, self.house.clock.now()
         state.foresight, state.track = foresee(
@@ -146,7 +168,7 @@ class Optimizer(Actor):
             state.track,
             self._plan.forecaster,
             now,
-            hours=self._plan.settings.horizon_h,
+            hours=self._terms.horizon_h,
             turned=state.turned,
             dials=dials_of(state.snapshot) if state.snapshot is not None else {},
         )
@@ -212,7 +234,7 @@ class Optimizer(Actor):
         seen = study(
             snapshot,
             guards,
-            plan.settings,
+            self._terms,
             plan.solvers,
             previous_prices=self._state.prices or None,
             strategy=plan.strategy,
@@ -231,7 +253,7 @@ class Optimizer(Actor):
         decision, found = decide(
             snapshot,
             guards,
-            plan.settings,
+            self._terms,
             strategy=plan.strategy,
             options=plan.options,
             solvers=plan.solvers,
@@ -243,6 +265,8 @@ class Optimizer(Actor):
             foresight=foresight,
         )
         state.prices = {each.token: each.price.usd for each in snapshot.prices if each.price is not None}
+        if found is not None and plan.describe is not None:
+            found = with_steps(found, plan.describe)
         made = DecisionMade(
             decision=decision,
             plan=found,
@@ -253,6 +277,8 @@ class Optimizer(Actor):
         self.tell(RECORDER, replace(made, inputs=self._inputs(snapshot, guards, foresight)))
         if decision.verdict == "move" and found is not None:
             self.tell(REALLOCATION, ExecuteReallocation(plan=found, trigger="auto"))
+        elif found is not None and found.to_value != found.from_value:
+            self.tell(REALLOCATION, ReallocationProposed(plan=found))
 
     def _inputs(self, snapshot: Snapshot, guards: Guards, foresight: Foresight | None) -> DecisionInputs:
         """What the decision was made of."""

@@ -10,44 +10,57 @@ from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
 from msgspec.structs import replace
 
 from actors.base import MONITOR, Actor, House, adapter_name
-from orch.errors import EngineError, JournalError
+from orch.errors import JournalError
 from orch.messages import (
     AllocationApplied,
     AllocationRead,
     AllocationRefused,
+    ApprovePlan,
     AreYouReady,
     ContinueSaga,
     ExecuteReallocation,
+    Freeze,
     GuardsChanged,
     HistoryTold,
     HowMuchWork,
+    HowStandsPlan,
+    PausesLearned,
+    PromoteLever,
     ReallocationChanged,
     ReallocationInbox,
+    ReallocationProposed,
+    RejectPlan,
     RollBackReallocation,
     SnapshotPublished,
     TellHistory,
+    Unfreeze,
 )
-from orch.model.moves import JournalRecord
+from orch.model.moves import JournalRecord, Order
 from orch.reallocation.costs import with_learned
-from orch.reallocation.following import followed, looks_due, to_take_back
+from orch.reallocation.desk import Desk
+from orch.reallocation.following import looks_due, to_take_back
 from orch.reallocation.guards import guards_of
-from orch.reallocation.holds import Past, past_of, remember
 from orch.reallocation.machine import Publish, Saga, SetTimer, TellNode, WriteLine
+from orch.reallocation.memory import Memory
 from orch.reallocation.orders import execute_reallocation, rollback_allocation, undoing_blockers
 from orch.reallocation.proof import ProofTerms
+from orch.reallocation.proposals import part_of
 from orch.reallocation.recovery import recover, resume
 from orch.reallocation.saga import advance
-from orch.reallocation.story import Story, fold, stories
+from orch.reallocation.story import stories
+from orch.reallocation.trust import demotions_due, promotions_stated, with_standing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
     from datetime import datetime
 
     from orch.model import moves
     from orch.model.fleet import Snapshot
     from orch.model.forecasts import IncomeSeries
+    from orch.model.plans import Blocker, Plan, PlanStanding
     from orch.reallocation.machine import Effect
     from orch.reallocation.settings import MoveLimits, SagaSettings
+    from orch.reallocation.trust import TrustedLever
 
     SagaAnswer: TypeAlias = ContinueSaga | AllocationApplied | AllocationRefused | AllocationRead
 
@@ -65,12 +78,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ReallocationPlan:
-    """What the actor is told: limits, patience, and how many past moves it tells its readers of at its start."""
+    """What the actor is told: limits, patience, and how many past moves it tells its readers of at its start.
+
+    `levers` are all configured ones; a proposed plan may be approved for `plan_expires_s` real seconds.
+    """
 
     limits: MoveLimits
     settings: SagaSettings
     retold: int = 200
     proof: ProofTerms = ProofTerms()  # noqa: RUF009 - a frozen value
+    levers: tuple[TrustedLever, ...] = ()
+    plan_expires_s: float = 1800.0
 
 
 class Reallocation(Actor):
@@ -82,37 +100,29 @@ class Reallocation(Actor):
 
     def __init__(self, name: str, house: House, plan: ReallocationPlan) -> None:
         super().__init__(name, house)
-        self._limits = plan.limits
+        self._plan = plan
         self._settings = plan.settings
-        self._retold = plan.retold
-        self._proof = plan.proof
-        self._followed: dict[str, Story] = {}
+        self._memory = Memory(house.journal, plan.limits)
+        self._desk = Desk(self._memory, plan.settings, plan.plan_expires_s * house.clock.speed)
         self._snapshot: Snapshot | None = None
         self._saga: Saga | None = None
         self._stalled = False
-        self._written: dict[str, Story] = {}
-        self._sequence = 1
-        self._past = Past()
-        self._unreadable: str | None = None
         self._guards: tuple[moves.Guards, datetime] | None = None
 
     def ready(self) -> None:
         """Read the journal, tell what it says, and go on with what it left open."""
         now = self.house.clock.now()
         try:
-            records = self._read()
-            told = stories(records)
+            records, told = self._memory.begin(now)
             recovered = recover(records, now, self._settings)
+            for order in promotions_stated(self._plan.levers, self._memory.standing):
+                self._memory.obey(order, now)
         except JournalError as error:
             log.exception("the journal cannot be used; levers stay frozen")
-            self._unreadable = str(error)
+            self._memory.unreadable = str(error)
             self._tell_guards()
             return
-        self._sequence = records[-1].sequence + 1 if records else 1
-        self._past = past_of(told.values(), self._limits)
-        self._written = {identity: story for identity, story in told.items() if not story.ended}
-        self._followed = followed(told.values(), now)
-        for story in list(told.values())[-self._retold :]:
+        for story in list(told.values())[-self._plan.retold :]:
             self._publish(story.record)
         for saga, effects in recovered:
             self._perform(saga, effects)
@@ -125,8 +135,10 @@ class Reallocation(Actor):
             case SnapshotPublished(snapshot=snapshot):
                 self._snapshot = snapshot
                 self._tell_guards()
-            case ExecuteReallocation():
-                self._execute(message)
+            case ReallocationProposed(plan=plan):
+                self._desk.put(plan, self.house.clock.now())
+            case ExecuteReallocation(plan=plan, trigger=trigger):
+                self._open(plan, trigger)
             case RollBackReallocation():
                 self._roll_back(message)
             case ContinueSaga(token=token) if token == WRITE_AGAIN:
@@ -135,6 +147,12 @@ class Reallocation(Actor):
                 self._go_on(message)
             case HistoryTold(steady=steady):
                 self._follow(steady)
+            case ApprovePlan():
+                self._approve(message)
+            case RejectPlan() | Freeze() | Unfreeze() | PromoteLever():
+                self._obey(*self._desk.orders_of(message))
+            case HowStandsPlan(plan_id=plan_id, plan=plan):
+                return self._standing(plan_id, plan)
             case AreYouReady() | HowMuchWork():
                 pass
             case _:
@@ -143,21 +161,46 @@ class Reallocation(Actor):
 
     # -- orders ------------------------------------------------------------------------------------------
 
-    def _execute(self, order: ExecuteReallocation) -> None:
+    def _open(self, plan: Plan, trigger: moves.Trigger, objections: tuple[Blocker, ...] = ()) -> None:
         now = self.house.clock.now()
         self._perform(
             *execute_reallocation(
-                order.plan,
-                order.trigger,
+                plan,
+                trigger,
                 guards=self._guards_now(now),
                 snapshot=self._snapshot,
                 now=now,
                 settings=self._settings,
-                sequence=self._sequence,
+                sequence=self._memory.sequence,
+                objections=objections,
             )
         )
         # A plan that was refused came from somebody who does not know the guards.
         self._tell_guards(again=True)
+
+    def _approve(self, order: ApprovePlan) -> None:
+        """Carry out a proposed plan, if it still stands; why not is recorded as a refused move."""
+        now, plan = self.house.clock.now(), self._desk.find(order.plan_id, order.plan)
+        standing = self._standing(order.plan_id, plan)
+        if plan is None or standing.state == "decided":
+            log.warning("plan %s is not carried out: %s", order.plan_id, standing.sentence)
+            return
+        part = plan if order.steps is None else part_of(plan, order.steps)
+        self._open(part, "approved", self._desk.objections(plan, self._snapshot, now))
+
+    def _standing(self, plan_id: str, recorded: Plan | None) -> PlanStanding:
+        now = self.house.clock.now()
+        return self._desk.standing(plan_id, recorded, self._guards_now(now), self._snapshot, now)
+
+    def _obey(self, *orders: Order) -> None:
+        for order in orders:
+            try:
+                self._memory.obey(order, self.house.clock.now())
+            except JournalError as error:
+                log.error("the order to %s cannot be written down, and does not stand: %s", order.what, error)  # noqa: TRY400 - the journal's sentence says it all
+                return
+            log.info("ordered: %s %s", order.what, order.plan_id or order.lever or order.until or "")
+        self._tell_guards()
 
     def _roll_back(self, order: RollBackReallocation) -> None:
         now = self.house.clock.now()
@@ -166,7 +209,7 @@ class Reallocation(Actor):
             self._tell_guards()
             return
         try:
-            story = stories(self._read()).get(order.reallocation_id)
+            story = stories(self._memory.read()).get(order.reallocation_id)
         except JournalError as error:
             log.warning("reallocation %s cannot be rolled back: %s", order.reallocation_id, error)
             return
@@ -175,7 +218,7 @@ class Reallocation(Actor):
             log.warning("reallocation %s is %s: there is nothing to roll back", order.reallocation_id, state)
             return
         if story.record.state == "stuck":
-            self._written[story.record.id] = story
+            self._memory.open[story.record.id] = story
             self._perform(*resume(story, now, self._settings, "A person asked to put it back once more."))
         else:
             self._perform(
@@ -184,8 +227,8 @@ class Reallocation(Actor):
                     guards=self._guards_now(now),
                     snapshot=self._snapshot,
                     now=now,
-                    settings=with_learned(self._settings, self._followed.values()),
-                    sequence=self._sequence,
+                    settings=with_learned(self._settings, self._memory.followed.values()),
+                    sequence=self._memory.sequence,
                 )
             )
         self._tell_guards()
@@ -202,9 +245,10 @@ class Reallocation(Actor):
     def _follow(self, history: tuple[IncomeSeries, ...]) -> None:
         """Look at what settled moves have brought, write down what is new, and take back what lost."""
         now = self.house.clock.now()
-        self._followed = followed(self._followed.values(), now)
+        memory = self._memory
+        memory.forget_old(now)
         try:
-            for identity, proof in looks_due(self._followed, history, self._snapshot, self._proof):
+            for identity, proof in looks_due(memory.followed, history, self._snapshot, self._plan.proof):
                 self._append(
                     JournalRecord(
                         sequence=0,
@@ -218,7 +262,7 @@ class Reallocation(Actor):
         except JournalError as error:
             log.warning("what moves have brought cannot be written down, it is looked at again later: %s", error)
             return
-        lost = to_take_back(self._followed, now)
+        lost = to_take_back(memory.followed, now)
         if lost is None or undoing_blockers(lost, self._guards_now(now), self._snapshot, now):
             return
         self._perform(
@@ -227,8 +271,8 @@ class Reallocation(Actor):
                 guards=self._guards_now(now),
                 snapshot=self._snapshot,
                 now=now,
-                settings=with_learned(self._settings, self._followed.values()),
-                sequence=self._sequence,
+                settings=with_learned(self._settings, self._memory.followed.values()),
+                sequence=self._memory.sequence,
                 trigger="auto",
             )
         )
@@ -257,33 +301,34 @@ class Reallocation(Actor):
         if not saga.ended:
             self._saga, self._stalled = saga, False
             return
-        self._past = remember(self._past, saga.story, self._limits)
-        self._followed[saga.id] = saga.story
+        self._memory.end(saga.story)
         self._forget(saga.id)
+        memory, now = self._memory, self.house.clock.now()
+        self._obey(*demotions_due(memory.followed.values(), self._plan.levers, memory.standing, now))
 
     def _append(self, line: moves.JournalRecord) -> None:
-        if self._unreadable is not None or self.house.journal is None:
-            raise JournalError(self._unreadable or "there is no journal")
-        line = replace(line, sequence=self._sequence)
-        self.house.journal.append(line)
-        self._sequence += 1
-        if line.event == "judged":
-            story = self._followed[line.reallocation_id] = fold(self._followed[line.reallocation_id], line)
+        story = self._memory.append(line)
+        if line.event == "judged" and story is not None:
             self._publish(story.record)
-            return
-        self._written[line.reallocation_id] = fold(self._written.get(line.reallocation_id), line)
 
     def _stop_short(self, saga: Saga, error: JournalError) -> None:
         """The journal did not take a line: whatever it was about to announce is not done."""
         log.error("reallocation %s stops where it is: %s", saga.id, error)
-        story = self._written.get(saga.id)
+        story = self._memory.open.get(saga.id)
         if story is None or not (story.touched or story.record.state in {"applying", "rolling_back", "stuck"}):
             self._forget(saga.id)
             sentence = f"Nothing was changed, for the journal cannot be written: {error}"
             record = saga.story.record if story is None else story.record
             now = self.house.clock.now()
             self._publish(
-                replace(record, state="refused", ended_at=now, verdict="inconclusive", sentence=sentence)
+                replace(
+                    record,
+                    state="refused",
+                    ended_at=now,
+                    verdict="inconclusive",
+                    sentence=sentence,
+                    reasons=("JOURNAL_FAILED",),
+                )
             )
             return
         self._saga, self._stalled = Saga(story=story), True
@@ -301,7 +346,7 @@ class Reallocation(Actor):
         self._tell_guards()
 
     def _forget(self, identity: str) -> None:
-        self._written.pop(identity, None)
+        self._memory.open.pop(identity, None)
         if self._saga is not None and self._saga.id == identity:
             self._saga, self._stalled = None, False
 
@@ -333,8 +378,9 @@ class Reallocation(Actor):
 
     def _guards_now(self, now: datetime) -> moves.Guards:
         running = self._saga.id if self._saga is not None else None
-        guards = guards_of(self._past, now, self._limits, running=running)
-        return guards if self._unreadable is None else replace(guards, stuck="journal")
+        past = guards_of(self._memory.past, now, self._plan.limits, running=running)
+        guards = with_standing(past, self._memory.standing, now)
+        return guards if self._memory.unreadable is None else replace(guards, stuck="journal")
 
     def _tell_guards(self, *, again: bool = False) -> None:
         """Tell guards that have changed, and now and then those that have not, for a reader that began anew."""
@@ -347,8 +393,6 @@ class Reallocation(Actor):
         self._guards = guards, now
         for reader in (OPTIMIZER, MONITOR):
             self.tell(reader, GuardsChanged(guards=guards))
-
-    def _read(self) -> Sequence[moves.JournalRecord]:
-        if self.house.journal is None:
-            raise EngineError("the reallocation actor needs a journal")
-        return self.house.journal.read()
+        learned = with_learned(self._settings, self._memory.followed.values())
+        pauses = {node: timing.downtime_s for node, timing in learned.levers.items()}
+        self.tell(OPTIMIZER, PausesLearned(downtime_s=pauses))

@@ -19,7 +19,7 @@ from orch.model.forecasts import ForecastScore, IncomeSeries
 from orch.model.inputs import DecisionInputs
 from orch.model.money import Entry, Price
 from orch.model.moves import Guards, Reallocation, StepRecord, Trigger
-from orch.model.plans import Decision, Opportunity, Plan
+from orch.model.plans import Decision, Opportunity, Plan, PlanStanding
 from orch.model.problems import Answer
 from orch.model.readings import Failure, Reading
 from orch.model.resources import Resources
@@ -41,6 +41,13 @@ class AreYouReady(Ask[bool]):
 
 class HowMuchWork(Ask[dict[str, int]]):
     """An actor's counters."""
+
+
+class HowStandsPlan(Ask[PlanStanding]):
+    """To reallocation: may this plan be approved now? `plan` is what is recorded of it, for one of a past life."""
+
+    plan_id: str
+    plan: Plan | None = None
 
 
 # -- commands --------------------------------------------------------------------------------------------
@@ -120,6 +127,40 @@ class RollBackReallocation(Message):
     reallocation_id: str
 
 
+class ApprovePlan(Message):
+    """A person to reallocation: carry out this plan, or only these steps of it.
+
+    `plan` is what is recorded of it, for one that was proposed before a restart.
+    """
+
+    plan_id: str
+    steps: tuple[int, ...] | None = None
+    plan: Plan | None = None
+
+
+class RejectPlan(Message):
+    """A person to reallocation: never carry out this plan."""
+
+    plan_id: str
+
+
+class Freeze(Message):
+    """A person to reallocation: begin no move until then (the clock's time)."""
+
+    until: datetime
+
+
+class Unfreeze(Message):
+    """A person to reallocation: moves may begin again."""
+
+
+class PromoteLever(Message):
+    """A person to reallocation: trust the levers of this node (those of a kind) as configured again."""
+
+    node: str
+    kind: str | None = None
+
+
 class ContinueSaga(Message):
     """Reallocation's timer to itself. `token` names the wait it belongs to; stale ones are ignored."""
 
@@ -165,6 +206,22 @@ class RecordBoard(Message):
     taken_at: datetime
     body: bytes
     kpis: Kpis | None = None
+
+
+class SilenceAlert(Message):
+    """A person to monitor: tell nobody of this rule and node for so long; 0 lifts a silence."""
+
+    alert_id: str
+    rule: str
+    node: str | None
+    for_s: float
+    comment: str = ""
+
+
+class TellPeople(Message):
+    """Monitor's timer to itself: look again at who has to be told, should no snapshot come before."""
+
+    due_at: datetime
 
 
 class CommitBatch(Message):
@@ -261,6 +318,18 @@ class DecisionMade(Message):
     inputs: DecisionInputs | None = None
 
 
+class ReallocationProposed(Message):
+    """Optimizer to reallocation, at every decide tick: a plan that would change something and is not made so."""
+
+    plan: Plan
+
+
+class PausesLearned(Message):
+    """Reallocation to optimizer: how many seconds of its income a change costs each node, by what moves showed."""
+
+    downtime_s: dict[str, float]
+
+
 class GuardsChanged(Message):
     """Reallocation to optimizer and monitor: holds, move budget, what is running."""
 
@@ -327,6 +396,21 @@ class AlertResolved(Message):
     alert: Alert
 
 
+class NoticeDelivered(Message):
+    """Notifier to monitor: a notice has arrived."""
+
+    notice_id: str
+    channel: str
+
+
+class NoticeFailed(Message):
+    """Notifier to monitor: a notice did not arrive, however often it was tried; it lies with the dead letters."""
+
+    notice_id: str
+    channel: str
+    sentence: str
+
+
 class ActorFailed(Message):
     """A dying actor to the supervisor."""
 
@@ -374,12 +458,20 @@ OptimizerInbox: TypeAlias = (
     | SolverAnswered
     | ReallocationChanged
     | HistoryTold
+    | PausesLearned
     | Questions
 )
 ReallocationInbox: TypeAlias = (
     SnapshotPublished
     | ExecuteReallocation
     | RollBackReallocation
+    | ReallocationProposed
+    | ApprovePlan
+    | RejectPlan
+    | Freeze
+    | Unfreeze
+    | PromoteLever
+    | HowStandsPlan
     | ContinueSaga
     | AllocationApplied
     | AllocationRefused
@@ -397,6 +489,10 @@ MonitorInbox: TypeAlias = (
     | RecordingFailed
     | RecorderStarted
     | ActorRestarted
+    | SilenceAlert
+    | TellPeople
+    | NoticeDelivered
+    | NoticeFailed
     | Questions
 )
 RecorderInbox: TypeAlias = (

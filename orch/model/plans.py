@@ -146,3 +146,17 @@ class Plan(Value):
     improvement_pct: float | None
     opportunities: tuple[Opportunity, ...]
     steps: tuple[PlanStep, ...] = ()
+
+
+class PlanStanding(Value):
+    """Whether a plan may be approved now, in a sentence that says what to do where it may not.
+
+    `open`: it may. `decided`: it was carried out, is being carried out, or was rejected; `reallocation_id` names the
+    move. `expired` and `stale`: too old, or made for another split. `blocked`: what `blockers` say.
+    """
+
+    plan_id: str
+    state: Literal["open", "unknown", "decided", "expired", "stale", "blocked"]
+    sentence: str
+    reallocation_id: str | None = None
+    blockers: tuple[Blocker, ...] = ()

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
 from orch.model.base import Value
 from orch.model.problems import Budget
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class NodeTerms(Value):
@@ -46,3 +53,9 @@ class PlanSettings(Value):
     def of(self, node: str) -> NodeTerms:
         """The terms of one node; the defaults when none were given."""
         return next((each for each in self.terms if each.node == node), NodeTerms(node=node))
+
+
+def with_pauses(settings: PlanSettings, downtime_s: Mapping[str, float]) -> PlanSettings:
+    """The settings with what changes have been seen to cost nodes; the priors stay where nothing was seen."""
+    terms = tuple(replace(each, downtime_s=downtime_s.get(each.node, each.downtime_s)) for each in settings.terms)
+    return replace(settings, terms=terms)

@@ -112,7 +112,7 @@ def _objections(step: Step, read: AllocationRead, settings: SagaSettings) -> lis
         said.extend(
             (
                 "NODE_COMMITTED",
-                f"{step.node} has promised {read.committed.or_zero(name):g} {name}: it cannot go down to {goal:g}.",
+                f"{step.node} has promised {read.committed.or_zero(name):g} {name}: it cannot have {goal:g}.",
             )
             for name, goal in step.goal.known()
             if _promised(read, name, goal)
