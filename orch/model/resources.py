@@ -39,7 +39,7 @@ class Resources(Value):
 
     def or_zero(self, name: ResourceName) -> float:
         """The amount of one resource with unknown read as 0: only for sums that say what they leave out."""
-        return self.get(name) or 0.0
+        return getattr(self, name) or 0.0
 
     def known(self) -> list[tuple[ResourceName, float]]:
         """The resources with a known amount."""

@@ -26,6 +26,7 @@ VARIANCE = 1e-6
 """Tolerance of a bounded variance, as a share of the bound."""
 Split: TypeAlias = "dict[str, Resources]"
 Slacks: TypeAlias = "dict[ResourceName, float]"
+Paying: TypeAlias = "Sequence[tuple[Activity, dict[ResourceName, float]]]"
 
 
 def check(problem: Problem, answer: Answer) -> tuple[str, ...]:
@@ -121,11 +122,18 @@ def _running(problem: Problem, split: Split, slacks: Slacks) -> set[str]:
 
 def _slacks(problem: Problem) -> Slacks:
     """How far an amount of each resource may be off."""
+    global _last  # noqa: PLW0603 - the last problem's, which is asked for several times in a row
+    if _last is not None and _last[0] is problem:
+        return _last[1]
     slacks: Slacks = {}
     for name in RESOURCES:
         sizes = [problem.capacity.get(name) or 0.0, *((node.present.get(name) or 0.0) for node in problem.nodes)]
         slacks[name] = AMOUNT * (max(sizes) or 1.0)
+    _last = (problem, slacks)
     return slacks
+
+
+_last: tuple[Problem, Slacks] | None = None
 
 
 def _needs(node: ProblemNode, name: ResourceName) -> float:
@@ -229,43 +237,40 @@ def _income(node: ProblemNode, given: Resources, slacks: Slacks) -> float:
     if node.may_stop and not _on(node, given, slacks):
         return 0.0
     room = {name: max((given.get(name) or 0.0) - _needs(node, name), 0.0) for name, _ in node.present.known()}
-    paying = [each for each in node.activities if each.usd_per_hour > 0.0 and each.width > 0.0]
-    if all(len(_takes(each, room)) <= 1 for each in paying):
+    paying = [
+        (each, {name: amount for name, amount in each.takes.known() if amount > 0.0 and name in room})
+        for each in node.activities
+        if each.usd_per_hour > 0.0 and each.width > 0.0
+    ]
+    if all(len(takes) <= 1 for _, takes in paying):
         return node.base_usd_per_hour + _dearest_first(paying, room)
     return node.base_usd_per_hour + _simplex(paying, room)
 
 
-def _takes(activity: Activity, room: dict[ResourceName, float]) -> dict[ResourceName, float]:
-    return {name: amount for name, amount in activity.takes.known() if amount > 0.0 and name in room}
-
-
-def _dearest_first(paying: Sequence[Activity], room: dict[ResourceName, float]) -> float:
-    worth = 0.0
-    for name in [None, *room]:
-        left = math.inf if name is None else room[name]
-        own = []
-        for each in paying:
-            takes = _takes(each, room)
-            if (name is None and not takes) or (name is not None and name in takes):
-                own.append((each.usd_per_hour / (takes[name] if name is not None else 1.0), each, takes))
-        for per_unit, each, takes in sorted(own, key=lambda one: -one[0]):
-            units = min(left, each.width * (takes[name] if name is not None else 1.0))
+def _dearest_first(paying: Paying, room: dict[ResourceName, float]) -> float:
+    worth = math.fsum(each.usd_per_hour * each.width for each, takes in paying if not takes)
+    for name, left in room.items():
+        own = [
+            (each.usd_per_hour / takes[name], each.width * takes[name]) for each, takes in paying if name in takes
+        ]
+        for per_unit, most in sorted(own, key=lambda one: -one[0]):
+            units = min(left, most)
             worth += per_unit * units
-            left -= units
+            left -= units  # noqa: PLW2901 - what is left of this resource
     return worth
 
 
-def _simplex(paying: Sequence[Activity], room: dict[ResourceName, float]) -> float:
+def _simplex(paying: Paying, room: dict[ResourceName, float]) -> float:
     """Maximise worth of levels within room and widths: a tableau whose slack variables are the first basis."""
     rows: list[list[float]] = []
     limits: list[float] = []
     for name, left in room.items():
-        row = [_takes(each, room).get(name, 0.0) for each in paying]
+        row = [takes.get(name, 0.0) for _, takes in paying]
         if any(row):
             size = max(row)
             rows.append([value / size for value in row])
             limits.append(left / size)
-    for index, each in enumerate(paying):
+    for index, (each, _) in enumerate(paying):
         if math.isfinite(each.width):
             rows.append([1.0 if other == index else 0.0 for other in range(len(paying))])
             limits.append(each.width)
@@ -274,8 +279,8 @@ def _simplex(paying: Sequence[Activity], room: dict[ResourceName, float]) -> flo
         [*row, *(float(i == j) for j in range(len(rows))), limit]
         for i, (row, limit) in enumerate(zip(rows, limits, strict=True))
     ]
-    goal = [-each.usd_per_hour for each in paying] + [0.0] * (len(rows) + 1)
-    largest = max(each.usd_per_hour for each in paying)
+    goal = [-each.usd_per_hour for each, _ in paying] + [0.0] * (len(rows) + 1)
+    largest = max(each.usd_per_hour for each, _ in paying)
     basis = [count + index for index in range(len(rows))]
     for _ in range(200 + 50 * len(goal)):
         enter = next((j for j in range(len(goal) - 1) if goal[j] < -1e-12 * largest), None)

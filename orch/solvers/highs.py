@@ -68,15 +68,31 @@ class Model:
         whole = bool(self.integer) and fixed is None
         if fixed is not None and self._solved is not None:
             return self._again(highspy, fixed, seconds)
-        highs: Any = highspy.Highs()  # type: ignore[no-untyped-call]
+        highs = self._passed(highspy, seconds, seed, fixed, whole=whole)
+        highs.run()
+        self._solved = highs if whole else None
+        return outcome_of(highspy, highs, whole=whole)
+
+    def session(self, *, seconds: float, seed: int) -> Session:
+        """The model without its integrality, passed once and to be solved within many bounds.
+
+        Raises:
+            OrchError: HiGHS refused the model.
+        """
+        import highspy
+
+        return Session(self, self._passed(highspy, seconds, seed, None, whole=False), seconds)
+
+    def _passed(
+        self, highspy: Any, seconds: float, seed: int, fixed: dict[int, float] | None, *, whole: bool
+    ) -> Any:
+        highs: Any = highspy.Highs()
         highs.silent()
         for name, value in self._options(seconds, seed).items():
             highs.setOptionValue(name, value)
         if highs.passModel(self._lp(highspy, fixed, whole=whole)) == highspy.HighsStatus.kError:
             raise OrchError("HiGHS refused the model")
-        highs.run()
-        self._solved = highs if whole else None
-        return self._outcome(highspy, highs, whole=whole)
+        return highs
 
     def _again(self, highspy: Any, fixed: dict[int, float], seconds: float) -> Outcome:
         """The mixed-integer model just solved as a linear one, with columns fixed: nothing is passed twice."""
@@ -91,7 +107,7 @@ class Model:
         highs.changeColsBounds(len(columns), columns, values, values)
         highs.setOptionValue("time_limit", highs.getRunTime() + max(seconds, 1e-3))
         highs.run()
-        return self._outcome(highspy, highs, whole=False)
+        return outcome_of(highspy, highs, whole=False)
 
     @staticmethod
     def _options(seconds: float, seed: int) -> dict[str, Any]:
@@ -131,23 +147,52 @@ class Model:
             lp.integrality_ = kinds
         return lp
 
-    @staticmethod
-    def _outcome(highspy: Any, highs: Any, *, whole: bool) -> Outcome:
-        ended, info = highs.getModelStatus(), highs.getInfo()
-        status: Literal["optimal", "feasible"] = "optimal"
-        if ended in (highspy.HighsModelStatus.kInfeasible, highspy.HighsModelStatus.kUnboundedOrInfeasible):
-            return Outcome("infeasible", [], [], math.nan, math.nan)
-        if ended != highspy.HighsModelStatus.kOptimal:
-            if ended not in (highspy.HighsModelStatus.kTimeLimit, highspy.HighsModelStatus.kSolutionLimit):
-                raise OrchError(f"HiGHS ended with {highs.modelStatusToString(ended)}")
-            if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
-                return Outcome("out_of_time", [], [], math.nan, math.nan)
-            status = "feasible"
-        solution = highs.getSolution()
-        gain = -float(info.objective_function_value)
-        bound = gain if status == "optimal" else math.inf
-        if whole:
-            bound = -float(info.mip_dual_bound)
-        return Outcome(
-            status, list(solution.col_value), [-price for price in solution.row_dual], gain, max(gain, bound)
-        )
+
+class Session:
+    """A linear program that is solved again and again, each time from where the last solution was."""
+
+    def __init__(self, model: Model, highs: Any, seconds: float) -> None:
+        self._model = model
+        self._highs = highs
+        self._seconds = seconds
+        self._bounds: dict[int, tuple[float, float]] = {}
+
+    def run(self, bounds: dict[int, tuple[float, float]]) -> Outcome:
+        """Solve with these columns within other bounds, and all others within their own again.
+
+        Raises:
+            OrchError: HiGHS ended for a reason other than time.
+        """
+        import highspy
+
+        for column in self._bounds.keys() - bounds.keys():
+            self._highs.changeColBounds(column, self._model.lower[column], self._model.upper[column])
+        for column, (low, high) in bounds.items():
+            if self._bounds.get(column) != (low, high):
+                self._highs.changeColBounds(column, low, high)
+        self._bounds = dict(bounds)
+        self._highs.setOptionValue("time_limit", self._highs.getRunTime() + max(self._seconds, 1e-3))
+        self._highs.run()
+        return outcome_of(highspy, self._highs, whole=False)
+
+
+def outcome_of(highspy: Any, highs: Any, *, whole: bool) -> Outcome:
+    """What a run of HiGHS came to. Raises OrchError where it ended for a reason other than time."""
+    ended, info = highs.getModelStatus(), highs.getInfo()
+    status: Literal["optimal", "feasible"] = "optimal"
+    if ended in (highspy.HighsModelStatus.kInfeasible, highspy.HighsModelStatus.kUnboundedOrInfeasible):
+        return Outcome("infeasible", [], [], math.nan, math.nan)
+    if ended != highspy.HighsModelStatus.kOptimal:
+        if ended not in (highspy.HighsModelStatus.kTimeLimit, highspy.HighsModelStatus.kSolutionLimit):
+            raise OrchError(f"HiGHS ended with {highs.modelStatusToString(ended)}")
+        if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
+            return Outcome("out_of_time", [], [], math.nan, math.nan)
+        status = "feasible"
+    solution = highs.getSolution()
+    gain = -float(info.objective_function_value)
+    bound = gain if status == "optimal" else math.inf
+    if whole:
+        bound = -float(info.mip_dual_bound)
+    return Outcome(
+        status, list(solution.col_value), [-price for price in solution.row_dual], gain, max(gain, bound)
+    )

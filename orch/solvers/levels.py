@@ -61,14 +61,14 @@ def levels(node: ProblemNode, allocation: Resources) -> tuple[float, ...]:
 
     Resources that are not planned for the node (its present amount is unknown) do not count.
     """
+    shape = _shape(node)
     room: dict[ResourceName, float] = {}
-    for name, present in node.present.known():
+    for name, present, start in shape.starts:
         amount = allocation.get(name)
-        need = node.need.get(name)
-        start = node.floor.or_zero(name) if need is None else need
-        room[name] = max((present if amount is None else amount) - start, 0.0)
+        more = (present if amount is None else amount) - start
+        room[name] = max(more, 0.0)
     found = [0.0] * len(node.activities)
-    for group, same_direction in ranked(node.activities, tuple(room)):
+    for group, same_direction in shape.groups:
         if not group[0].takes:
             found[group[0].place] = group[0].width
         elif same_direction:
@@ -76,6 +76,33 @@ def levels(node: ProblemNode, allocation: Resources) -> tuple[float, ...]:
         else:
             _solve(group, room, found)
     return tuple(found)
+
+
+class _Shape(NamedTuple):
+    """What of a node's income does not depend on its allocation: `starts` are `(resource, present, need)`."""
+
+    starts: tuple[tuple[ResourceName, float, float], ...]
+    groups: tuple[tuple[tuple[Paying, ...], bool], ...]
+
+
+REMEMBERED = 256
+_shapes: dict[int, tuple[ProblemNode, _Shape]] = {}
+
+
+def _shape(node: ProblemNode) -> _Shape:
+    """Remembered for the last nodes, by identity: they are immutable, held here, and asked of dozens of times."""
+    known = _shapes.get(id(node))
+    if known is not None and known[0] is node:
+        return known[1]
+    starts = []
+    for name, present in node.present.known():
+        need = node.need.get(name)
+        starts.append((name, present, node.floor.or_zero(name) if need is None else need))
+    shape = _Shape(tuple(starts), ranked(node.activities, tuple(name for name, _, _ in starts)))
+    if len(_shapes) >= REMEMBERED:
+        _shapes.clear()
+    _shapes[id(node)] = (node, shape)
+    return shape
 
 
 class Paying(NamedTuple):
@@ -133,13 +160,17 @@ def _same_direction(group: Sequence[Paying]) -> bool:
 
 
 def _fill(group: Iterable[Paying], room: dict[ResourceName, float], found: list[float]) -> None:
-    for each in group:
-        level = each.width
-        for name, amount in each.takes.items():
-            level = min(level, room[name] / amount)
-        found[each.place] = level
-        for name, amount in each.takes.items():
-            room[name] = max(room[name] - amount * level, 0.0)
+    for place, level, _, takes in group:
+        for name, amount in takes.items():
+            within = room[name] / amount
+            if within < level:  # noqa: PLR1730 - written out, it takes half as long
+                level = within  # noqa: PLW2901 - how far it can be filled
+        if level <= 0.0:
+            continue
+        found[place] = level
+        for name, amount in takes.items():
+            left = room[name] - amount * level
+            room[name] = left if left > 0.0 else 0.0  # noqa: FURB136 - as above
 
 
 def _solve(group: Sequence[Paying], room: dict[ResourceName, float], found: list[float]) -> None:

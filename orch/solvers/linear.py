@@ -4,8 +4,9 @@ A linear program, and a mixed-integer one where something is discrete (`step`, `
 `max_changes`). Amounts are scaled to the capacity and money to the largest coefficient, because HiGHS's
 tolerances are absolute. Each allocation is the present one plus a growth less a shrinkage, which makes the
 proportional cost linear; both carry a tiny cost, so that among equally good splits the one that moves least is
-found and no node loses what nobody gains. After a mixed-integer solve the integers are fixed and the linear rest
-is solved once more: for clean numbers and for the dual prices.
+found and no node loses what nobody gains. A few costs per change and whole steps are branched over here
+(`changes.py`), all else by HiGHS; then the integers are fixed and the linear rest is solved once more: for clean
+numbers and for the dual prices.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from orch.model.resources import RESOURCES, ResourceName, Resources, resources
 from orch.solvers.answers import fitted, found, nothing, present_split
+from orch.solvers.changes import branches, solve_changes
 from orch.solvers.infeasible import why_infeasible
 from orch.solvers.linear_model import TIE, Layout, build
 from orch.solvers.spans import TIGHT, Span, conflicts, faults, spans
@@ -48,14 +50,17 @@ def solve(problem: Problem, budget: Budget, seed: int) -> Answer:
             problem, "linear", present_split(problem), bound=layout.constant_usd, seconds=spent(), seed=seed,
             dual_prices=_no_prices(problem),
         )  # fmt: skip
-    outcome = layout.model.run(seconds=budget.seconds, seed=seed)
+    outcome = solve_changes(layout, seconds=budget.seconds, seed=seed) if branches(layout) else None
+    branched = outcome is not None
+    if outcome is None:
+        outcome = layout.model.run(seconds=budget.seconds, seed=seed)
     if outcome.status == "infeasible" or outcome.status == "out_of_time":  # noqa: PLR1714 - mypy narrows only this
         why: tuple[str, ...] = (f"no split was found within {budget.seconds:g} s",)
         if outcome.status == "infeasible":
             why = why_infeasible(problem)
         return nothing(outcome.status, "linear", why, seconds=spent(), seed=seed)
     bound = layout.bound_usd(outcome)
-    outcome = _polished(layout, outcome, seed)
+    outcome = outcome if branched else _polished(layout, outcome, seed)
     return found(
         problem,
         "linear",

@@ -100,7 +100,7 @@ class Strange:
         (None, "answered with NoneType instead of Advice"),
         (
             Advice(move=True, reasons=("MY_OWN",), sentence=""),
-            "gave the unknown reason MY_OWN; known reasons: ALLOCATION_UNKNOWN, ALREADY",
+            "gave the unknown reason MY_OWN; known reasons: ALLOCATION_",
         ),
         (Advice(move=True, reasons=(), sentence=""), "gave no reason"),
     ],
