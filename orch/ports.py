@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from orch.messages.base import Message
     from orch.model.moves import JournalRecord
+    from orch.model.notices import Notice
     from orch.model.problems import SolverJob
     from orch.model.resources import Resources
     from orch.model.wire import Lane, Request
@@ -97,6 +98,16 @@ class SolverPool(Protocol):
         """Later tell `reply_to` `SolverAnswered(job=job.id, ...)`, exactly once, soon after the job's budget.
 
         One job at a time. What failed, crashed or did not return is `out_of_time`, with the reason.
+        """
+
+
+class Notifier(Protocol):
+    """Tells people outside, without making anybody wait."""
+
+    def send(self, notice: Notice, *, reply_to: str) -> None:
+        """Later tell `reply_to` `NoticeDelivered` or `NoticeFailed`, exactly once for each notice.
+
+        Several tries may lie between, so may minutes. What did not arrive is kept as a dead letter.
         """
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from orch.model.alerts import BuiltIn, Condition
+from orch.model.alerts import Condition, Rule
 from orch.model.base import Value
 from orch.model.fleet import NodeState, Snapshot
 from orch.model.moves import Reallocation
@@ -49,7 +49,7 @@ class Timing(Value):
     keep_firing_s: float
 
 
-TIMING: dict[BuiltIn, Timing] = {
+TIMING: dict[Rule, Timing] = {
     "low_earnings": Timing(for_s=900, keep_firing_s=900),
     "node_lost": Timing(for_s=120, keep_firing_s=120),
     "reallocation_opportunity": Timing(for_s=300, keep_firing_s=300),

@@ -16,6 +16,7 @@ from actors.supervisor import Household
 from actors.timers import LiveTimers
 from orch import __version__
 from orch.boot.opening import open_mirrored
+from orch.boot.people import notifier_of
 from orch.boot.plans import lever_targets, make_setting
 from orch.boot.recipes import Fittings, recipes
 from orch.config.redact import redact
@@ -26,6 +27,7 @@ from orch.system.cache import FileCache
 from orch.system.host import PsutilHost, measure_capacity
 from orch.system.journal import FileJournal
 from orch.system.paths import (
+    ALERTS_FILE,
     DATABASE_FILE,
     JOURNAL_FILE,
     PRICES_FILE,
@@ -176,6 +178,7 @@ class Engine:
         )
         token_file, token = web_token(self.data_dir)
         shelf = Shelf()
+        notifier = notifier_of(setting, directory, clock, self.data_dir)
         backend = Backend(
             board=self._slot,
             shelf=shelf,
@@ -202,6 +205,8 @@ class Engine:
             shelf=shelf,
             price_cache=FileCache(self.data_dir / PRICES_FILE),
             tariff_cache=FileCache(self.data_dir / TARIFF_FILE),
+            alert_cache=FileCache(self.data_dir / ALERTS_FILE),
+            notifier=notifier,
             web=partial(self._server, backend, setting.config),
             web_started=partial(self._announce, str(token_file), clock),
         )
@@ -211,6 +216,8 @@ class Engine:
         # After the household: a question that the stop cuts off is no failure of its node.
         stack.callback(transport.close)
         stack.callback(solvers.close)
+        if notifier is not None:
+            stack.callback(notifier.close)
         stack.callback(self._stop_household, household)
         timers.start()
         household.start_all()

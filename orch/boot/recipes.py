@@ -17,6 +17,7 @@ from actors.pricing import Pricing
 from actors.reallocation import Reallocation
 from actors.recorder import Recorder, RecorderPlan
 from actors.supervisor import Recipe
+from orch.boot.people import watch_of
 from orch.boot.plans import (
     coordinator_plan,
     metering_plan,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from actors.base import House
     from orch.boot.plans import Setting
     from orch.model.board import EngineView
-    from orch.ports import Cache
+    from orch.ports import Cache, Notifier
     from orch.store.shelf import Shelf
     from orch.store.writer import Writer
     from orch.web.server import WebServer
@@ -45,8 +46,9 @@ class Fittings:
     """What differs between a live house and one on the stage.
 
     `commit_every_s`, `board_every_s` and `tidy_every_s` are seconds of the clock, 0 for every tick; `solver_s` is
-    what a solver may take for one problem, in real seconds; `price_cache` and `tariff_cache` outlive a restart;
-    `web` makes the server, `web_started` hears its URL.
+    what a solver may take for one problem, in real seconds; `price_cache`, `tariff_cache` and `alert_cache`
+    outlive a restart; `notifier` tells people, without one nobody is told; `web` makes the server, `web_started`
+    hears its URL.
     """
 
     engine: EngineView
@@ -59,6 +61,8 @@ class Fittings:
     solver_s: float = 1.0
     price_cache: Cache | None = None
     tariff_cache: Cache | None = None
+    alert_cache: Cache | None = None
+    notifier: Notifier | None = None
     web: Callable[[], WebServer] | None = None
     web_started: Callable[[str], None] = print
 
@@ -77,6 +81,9 @@ def recipes(setting: Setting, house: House, fittings: Fittings) -> tuple[Recipe,
         costs=running_costs(setting),
         board_every_s=fittings.board_every_s,
         display=setting.config.prices.display,
+        watch=watch_of(setting, fittings.engine.kind),
+        cache=fittings.alert_cache,
+        notifier=fittings.notifier,
     )
     coordinating, pricing = coordinator_plan(setting), pricing_plan(setting, fittings.price_cache)
     optimizing, reallocating = optimizer_plan(setting, fittings.solver_s), reallocation_plan(setting)

@@ -22,7 +22,7 @@ class Problem(NamedTuple):
 
 def problems_of(board: Dashboard) -> tuple[Problem, ...]:
     """Firing warnings and pages, nodes that are not well, nodes that lose money."""
-    told = {alert.node for alert in board.alerts if alert.state == "firing"}
+    told = {alert.node for alert in board.alerts if alert.is_active}
     found = [*_alerts(board)]
     for node in board.nodes:
         if node.health != "online" and node.name not in told:
@@ -36,7 +36,7 @@ def problems_of(board: Dashboard) -> tuple[Problem, ...]:
 
 def _alerts(board: Dashboard) -> Iterator[Problem]:
     for alert in board.alerts:
-        if alert.state == "firing" and alert.severity != "info":
+        if alert.is_active and alert.severity != "info":
             yield Problem(0 if alert.severity == "page" else 1, alert.sentence, alert.remedy)
 
 

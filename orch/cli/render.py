@@ -296,7 +296,7 @@ def _changes(board: Dashboard, now: datetime, most: int) -> Iterator[RenderableT
 
 def _alerts(board: Dashboard, now: datetime) -> Iterator[RenderableType]:
     """What fires for information; warnings and pages stand at the top."""
-    firing = [alert for alert in board.alerts if alert.state == "firing"]
+    firing = [alert for alert in board.alerts if alert.is_active]
     told = [alert for alert in firing if alert.severity == "info"]
     waiting = sum(1 for alert in board.alerts if alert.state == "pending")
     if not firing and not waiting:

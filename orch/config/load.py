@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from orch.config.alerts import read_alerting
 from orch.config.choices import read_optimizer
 from orch.config.costs import read_costs
+from orch.config.limits import read_limits
 from orch.config.nodes import NodeReader
 from orch.config.plugins import Plugins, installed
 from orch.config.prices import read_prices
@@ -20,8 +22,6 @@ from orch.config.schema import (
     CadenceTable,
     Config,
     HostTable,
-    LimitsTable,
-    NotifyTable,
     OrchTable,
     WebConfig,
     WebTable,
@@ -30,7 +30,6 @@ from orch.config.secrets import Vault, place
 from orch.errors import ConfigError
 from orch.model.readings import Finding
 from orch.model.resources import Resources
-from orch.model.wire import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,6 +49,7 @@ TABLES = (
     "prices",
     "web",
     "notify",
+    "alerts",
 )
 
 
@@ -121,6 +121,7 @@ def from_tables(
             reader.unknown(joined("", key), key, raw, TABLES)
     orch = _table(reader, OrchTable, tables, "orch")
     prices = read_prices(reader, tables.get("prices", {}))
+    alerting = read_alerting(reader, tables)
     config = Config(
         source=source,
         base_dir=base_dir,
@@ -129,12 +130,13 @@ def from_tables(
         host=_table(reader, HostTable, tables, "host"),
         cadence=_table(reader, CadenceTable, tables, "cadence"),
         optimizer=read_optimizer(reader, tables.get("optimizer", {}), plugins, base_dir, environ),
-        limits=_table(reader, LimitsTable, tables, "limits"),
+        limits=read_limits(reader, tables.get("limits", {})),
         costs=read_costs(reader, tables.get("costs", {}), prices, base_dir, environ),
         nodes=NodeReader(reader, vault, plugins, base_dir, environ).read_all(tables.get("nodes", {})),
         prices=prices,
         web=_web(reader, tables),
-        notify=_notify(reader, tables),
+        notify=tuple(alerting.urls.values()),
+        alerting=alerting,
     )
     if not tables.get("nodes"):
         reader.findings.append(
@@ -173,9 +175,3 @@ def _web(reader: Reader, tables: Mapping[str, Any]) -> WebConfig:
             reader.fault(f"web.names[{index}]", "must be a host's name, without scheme and port", name)
     names = tuple(name.lower() for name in table.names)
     return WebConfig(bind=table.bind, port=table.port, open_reads=open_reads, names=names)
-
-
-def _notify(reader: Reader, tables: Mapping[str, Any]) -> tuple[Secret, ...]:
-    table = _table(reader, NotifyTable, tables, "notify")
-    found = (Secret(value=each) if isinstance(each, str) else each for each in table.urls)
-    return tuple(each for each in found if each is not None)

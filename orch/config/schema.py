@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 
+from orch.config.alerting import AlertingConfig
 from orch.earnings.names import NAMES, Names
 from orch.earnings.sources import SOURCES
 from orch.model.base import Value
@@ -96,15 +97,33 @@ class OptimizerTable(Value):
     longest_horizon_h: Positive = 168.0
 
 
+class WindowTable(Value):
+    """One of `[limits] windows`, `start` inclusive to `end` exclusive, over midnight when that is not later.
+
+    `days` are those on which it begins.
+    """
+
+    start: ClockTime = msgspec.field(name="from")
+    end: ClockTime = msgspec.field(name="to")
+    days: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
 class LimitsTable(Value):
     """`[limits]`. The two `per_node` are for nodes (and resources) without a min or max of their own.
 
-    `max_changed_nodes`: of how many nodes one move may change the allocation; absent, of all.
+    `max_changed_nodes`: of how many nodes one move may change the allocation; absent, of all. The two `per_day` are
+    budgets of moves in any 24 hours. With `windows`, orch moves things by itself only while one is open, by the
+    clock of `zone` (the machine's own when absent). A plan may be approved for `plan_expires_s` real seconds.
     """
 
     min_hold_s: NotNegative = 3600.0
     max_reallocations_per_hour: Annotated[int, msgspec.Meta(ge=0)] = 2
+    max_reallocations_per_day: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    max_reallocations_per_node_per_day: Annotated[int, msgspec.Meta(ge=1)] | None = None
     max_changed_nodes: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    windows: tuple[WindowTable, ...] = ()
+    zone: str | None = None
+    plan_expires_s: Positive = 1800.0
     min_per_node: Percent | Amounts = Percent(percent=0.0)
     max_per_node: Percent | Amounts = Percent(percent=100.0)
 
@@ -232,12 +251,6 @@ class WebTable(Value):
     names: tuple[str, ...] = ()
 
 
-class NotifyTable(Value):
-    """`[notify]`: Apprise addresses, which hold credentials."""
-
-    urls: tuple[Secret | str | None, ...] = ()
-
-
 class NodeTable(Value):
     """The keys that `[nodes.X]` has whatever its protocol.
 
@@ -327,6 +340,7 @@ class Config(Value):
     prices: PricesTable = PricesTable()
     web: WebConfig = WebConfig()
     notify: tuple[Secret, ...] = ()
+    alerting: AlertingConfig = AlertingConfig()
     findings: tuple[Finding, ...] = ()
 
     @property

@@ -259,13 +259,17 @@ class AllocationApplied(Message):
 
 
 class AllocationRefused(Message):
-    """Adapter to reallocation: the lever was not pulled, or failed, and why."""
+    """Adapter to reallocation: the lever was not pulled, or failed, and why.
+
+    `touched`: something may have been changed all the same.
+    """
 
     reallocation_id: str
     token: str
     node: str
     sentence: str
     retryable: bool
+    touched: bool = False
 
 
 class AllocationRead(Message):

@@ -36,12 +36,19 @@ class Shape(Generic[S]):
         table: The table.
         struct: The Struct; its fields are the columns, in order.
         nested: The fields kept as JSON.
+        passing: Fields of the present moment only, which have defaults and no column.
     """
 
-    def __init__(self, table: str, struct: type[S], nested: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        table: str,
+        struct: type[S],
+        nested: frozenset[str] = frozenset(),
+        passing: frozenset[str] = frozenset(),
+    ) -> None:
         self.table = table
         self.struct = struct
-        fields = msgspec.structs.fields(struct)
+        fields = [field for field in msgspec.structs.fields(struct) if field.name not in passing]
         self.fields = tuple(field.name for field in fields)
         self._decoders: dict[str, msgspec.json.Decoder[Any]] = {
             field.name: msgspec.json.Decoder(field.type) for field in fields if field.name in nested
@@ -73,7 +80,11 @@ class Shape(Generic[S]):
 
 
 ENTRY = Shape("ledger", Entry)
-ALERT = Shape("alerts", Alert)
+ALERT = Shape(
+    "alerts",
+    Alert,
+    passing=frozenset({"cost_usd_per_day", "unknown_since", "silenced_until", "inhibited_by"}),
+)
 DECISION = Shape(
     "decisions",
     Decision,

@@ -23,6 +23,8 @@ TOKEN_FILE = "web.token"  # noqa: S105 - the name of a file
 JOURNAL_FILE = "journal.jsonl"
 PRICES_FILE = "prices.json"
 TARIFF_FILE = "tariff.json"
+ALERTS_FILE = "alerts.json"
+DEAD_LETTERS_FILE = "dead_letters.jsonl"
 DATABASE_FILE = "orch.duckdb"
 WORLD_DIR = "world"
 
