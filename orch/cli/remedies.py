@@ -53,6 +53,11 @@ SPECIAL: dict[tuple[str, str, Reason], str] = {
     ("golem", "hardware", "permission"): "let the user that runs orch read ya-provider's directory and its files",
     ("golem", "presets", "permission"): "let the user that runs orch read ya-provider's directory and its files",
     ("streamr", "info", "unauthorised"): "set info_key to one of the keys in the node's apiAuthentication",
+    ("streamr", "fleet", "refused"): "enable the node's websocket plugin, or correct websocket_url (port 7170)",
+    ("streamr", "fleet", "unauthorised"): "set websocket_key to one of the keys in the node's apiAuthentication",
+    ("streamr", "fleet", "unreachable"): "correct websocket_url, or the way there",
+    ("streamr", "fleet", "timeout"): "see whether the node hangs, and whether websocket_url is the right one",
+    ("streamr", "fleet", "malformed"): "correct websocket_url: what answers there is no websocket plugin",
     ("streamr", EVERY, "refused"): "correct rpc_url: nobody listens there",
     ("streamr", EVERY, "timeout"): OWN_RPC,
     ("streamr", EVERY, "unreachable"): "correct rpc_url, or the way there",
@@ -69,6 +74,7 @@ PLUGIN_OFF: frozenset[Reason] = frozenset({"refused", "http_status", "content_ty
 page."""
 
 HEALTH = (
+    ("streamr", "publishes heartbeats", "see whether a node of the operator runs, and its log"),
     ("streamr", "behind the chain", f"its figures are old: {OWN_RPC}"),
     (
         "streamr",

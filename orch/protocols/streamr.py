@@ -17,6 +17,7 @@ from orch.errors import AbsurdError, ShapeError
 from orch.model.readings import Outlook, Reading
 from orch.protocols import streamr_abi as abi
 from orch.protocols import streamr_answers as answers
+from orch.protocols import streamr_beats as beats
 from orch.protocols import streamr_extras as extras
 from orch.protocols import streamr_gas as gas
 from orch.protocols import streamr_scan as scanning
@@ -38,7 +39,8 @@ if TYPE_CHECKING:
     from orch.protocols.streamr_memory import Block, Graph
 
 WINDOW_S = 6 * 3600.0
-KEPT_FAILURES = ("block", "info", "setup", "graph")
+WITHOUT_HEADER = beats.KEYS | {"setup"}
+KEPT_FAILURES = ("block", "info", "setup", "graph", "fleet", "fleet/again")
 
 
 class Streamr:
@@ -67,8 +69,9 @@ class Streamr:
             AbsurdError: It is, and cannot be true; also a block older than one already seen.
         """
         taken = _absorb(memory, key, reply, now)
-        failures = {name: failure for name, failure in taken.failures.items() if name != key}
-        emulated = reply.header("X-Orch-Emulated") is not None
+        over = beats.KEYS if key in beats.KEYS else {key}
+        failures = {name: failure for name, failure in taken.failures.items() if name not in over}
+        emulated = memory.emulated if key in WITHOUT_HEADER else reply.header("X-Orch-Emulated") is not None
         return replace(taken, failures=failures, emulated=emulated)
 
     def failed(
@@ -141,15 +144,17 @@ def _absorb(memory: StreamrMemory, key: str, reply: Reply, now: datetime) -> Str
             return _settle(gas.with_receipt(memory, name, answers.read_receipt(reply, key, name)))
         case "info":
             return replace(memory, info=answers.read_info(reply, now), last_seen_at=now)
-    return _with_state(memory, key, reply)
+    return _with_state(memory, key, reply, now)
 
 
-def _with_state(memory: StreamrMemory, key: str, reply: Reply) -> StreamrMemory:
+def _with_state(memory: StreamrMemory, key: str, reply: Reply, now: datetime) -> StreamrMemory:
     """Answers that say how things stand now, each for itself."""
     kind, _, name = key.partition("/")
     match kind:
         case "open":
             return replace(memory, open_to_all={**memory.open_to_all, name: name == "info"})
+        case "fleet":
+            return beats.with_beats(memory, beats.read_beats(reply, key), now)
         case "setup":
             return replace(memory, setup=extras.read_setup(reply, key))
         case "graph":
@@ -270,6 +275,8 @@ def _facts(memory: StreamrMemory, now: datetime) -> tuple[tuple[str, str], ...]:
         ("slashed", _data(words.get("slashed"))),
         ("free", _data(words.get("free"))),
         ("value without earnings", _data(words.get("value"))),
+        ("live heartbeats", beats.beats_fact(memory)),
+        ("gas", gas.gas_fact(memory)),
         ("sponsorships", None if memory.earnings is None else str(len(memory.earnings.sponsorships))),
         ("protocol fee", None if fee is None else f"{fee / 1e18:.1%}"),
         ("owner's net", net),

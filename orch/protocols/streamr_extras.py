@@ -16,6 +16,7 @@ from orch.errors import ShapeError
 from orch.model.base import Value
 from orch.model.wire import HttpRequest, Secret
 from orch.protocols.decode import decode, within
+from orch.protocols.streamr_beats import subscription
 from orch.protocols.streamr_memory import Graph, Setup
 
 if TYPE_CHECKING:
@@ -171,11 +172,11 @@ def _whole(text: str, key: str) -> float:
 
 def websocket_question(options: StreamrOptions) -> HttpRequest | None:
     """Ask the websocket plugin, without a key, for the fleet's coordination stream: 101 is open, 401 is not."""
-    if options.websocket_url is None:
+    url = subscription(options)
+    if url is None:
         return None
-    stream = f"{options.operator.lower()}%2Foperator%2Fcoordination"
     return HttpRequest(
-        url=f"{options.websocket_url.rstrip('/')}/streams/{stream}/subscribe",
+        url=url,
         headers=(
             ("Connection", "Upgrade"),
             ("Upgrade", "websocket"),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from orch.model.readings import Finding
+from orch.protocols.streamr_beats import fleet_now, silence
 from orch.protocols.streamr_memory import POLYGON
 from orch.protocols.streamr_money import WHOLE, newest_heartbeat, to_data
 from orch.protocols.streamr_rates import effective_stake
@@ -24,7 +25,7 @@ ENVIRONMENTS = {"polygon": POLYGON, "polygonAmoy": 80002}
 
 def fleet_findings(memory: StreamrMemory) -> tuple[Finding, ...]:
     """What the operator should know of its nodes."""
-    return (*_keys(memory), *_fleet(memory), *_node(memory), *_ports(memory))
+    return (*_alive(memory), *_keys(memory), *_fleet(memory), *_node(memory), *_ports(memory))
 
 
 def finding(code: str, severity: Literal["info", "warning", "page"], sentence: str, remedy: str) -> Finding:
@@ -47,8 +48,12 @@ def redundancy(memory: StreamrMemory) -> int | None:
 
 def autostaker(memory: StreamrMemory) -> str | None:
     """Whether the node moves the stake by itself, and how that is known; None while nothing tells."""
+    heard = fleet_now(memory)
+    live = [each.autostaker for each in heard.beats if each.autostaker is not None] if heard is not None else []
     if memory.setup is not None:
         return "on (configuration)" if "autostaker" in memory.setup.plugins else "off (configuration)"
+    if live:
+        return f"{'on' if any(live) else 'off'} (heartbeat)"
     said = _heartbeat_says(memory).get("autostakerEnabled")
     if isinstance(said, bool):
         return f"{'on' if said else 'off'} (heartbeat)"
@@ -65,6 +70,67 @@ def _heartbeat_says(memory: StreamrMemory) -> dict[str, object]:
     except (ValueError, RecursionError):
         return {}
     return said if isinstance(said, dict) else {}
+
+
+def _alive(memory: StreamrMemory) -> list[Finding]:
+    """What the fleet's live heartbeats say, where they can be heard."""
+    fleet = fleet_now(memory)
+    if fleet is None:
+        return []
+    silent = silence(memory)
+    if silent is not None:
+        return [
+            finding(
+                "no_live_heartbeat",
+                "page",
+                f"No node of the operator has published a heartbeat for {silent.total_seconds() / 60:.0f} min: "
+                "peers count them all as dead, and may flag the operator.",
+                "see whether a node runs, and in its log whether its RPC answers and it may publish to the "
+                "coordination stream",
+            )
+        ]
+    if not fleet.beats:
+        return []  # not yet long enough
+    found, factor = [], redundancy(memory)
+    if factor is not None and len(fleet.beats) < factor:
+        found.append(
+            finding(
+                "few_live_nodes",
+                "warning",
+                f"{len(fleet.beats)} node(s) publish heartbeats where {factor} are to do each piece of work.",
+                "start the others, or lower the redundancy factor",
+            )
+        )
+    if len({each.autostaker for each in fleet.beats if each.autostaker is not None}) > 1:
+        found.append(
+            finding(
+                "autostaker_differs",
+                "warning",
+                "The autostaker is on at some nodes and off at others; only the leader acts, and that changes.",
+                "enable it in the configuration of every node, or of none",
+            )
+        )
+    hidden = [each.node_id for each in fleet.beats if not each.reachable]
+    if hidden and memory.info is None:
+        found.append(
+            finding(
+                "not_reachable",
+                "warning",
+                f"{len(hidden)} of {len(fleet.beats)} node(s) judge themselves not reachable from outside.",
+                "open their websocket port (32200 by default) to the internet",
+            )
+        )
+    versions = sorted({each.version for each in fleet.beats if each.version})
+    if len(versions) > 1:
+        found.append(
+            finding(
+                "versions_differ",
+                "info",
+                f"The operator's nodes run different versions: {', '.join(versions)}.",
+                "bring the older ones up to date, one at a time",
+            )
+        )
+    return found
 
 
 def _keys(memory: StreamrMemory) -> list[Finding]:

@@ -100,6 +100,14 @@ def paid_for(memory: StreamrMemory) -> Iterator[tuple[Event, int]]:
             yield event, receipt.wei
 
 
+def gas_fact(memory: StreamrMemory) -> str | None:
+    """What own transactions have cost, in words; None before any is known."""
+    paid = [wei for _, wei in paid_for(memory)]
+    if not paid:
+        return None
+    return f"{sum(paid) / 10**18:.4f} {coin_of(memory)} for {len(paid)} own transactions"
+
+
 def gas_note(memory: StreamrMemory) -> str:
     """What of the gas is not known, in words; empty when all is read."""
     lost = sum(

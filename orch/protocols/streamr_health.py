@@ -9,6 +9,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from orch.protocols.streamr_beats import silence
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -31,6 +33,8 @@ def health_of(memory: StreamrMemory, now: datetime) -> tuple[Health, str]:
     chain = _chain(memory, now)
     if chain is not None:
         return chain
+    if silence(memory) is not None:
+        return "degraded", "no node of the operator publishes heartbeats"
     info = memory.info
     if info is not None and "info" not in memory.failures and now - info.seen_at < SILENT:
         if not info.neighbours or not info.connections:

@@ -25,11 +25,12 @@ class StreamrOptions(Value):
     """What `[nodes.X]` may hold for a Streamr node.
 
     `rpc_url` is a JSON-RPC endpoint of the chain `chain_id`, `operator` the Operator contract; `info_url` the
-    node's own HTTP address where its `info` plugin is on, with `info_key` if it wants one, `websocket_url` that
-    of its `websocket` plugin (only to see whether it wants a key), `config_path` the node's own configuration
-    file, of which only plugins, ports, keys' presence and the network's name are read. `subgraph_url` is a
-    GraphQL address of the operator's own choice, with `subgraph_key`. History is read `history_days` back in
-    ranges of `log_chunk_blocks`; `block_s` is about how far blocks are apart.
+    node's own HTTP address where its `info` plugin is on, with `info_key` if it wants one; `websocket_url` that
+    of its `websocket` plugin, where the fleet's heartbeats are heard (with `websocket_key`, else `info_key`, if it
+    wants one; it is also seen whether it does); `config_path` the node's own configuration file, of which only
+    plugins, ports, keys' presence and the network's name are read. `subgraph_url` is a GraphQL address of the
+    operator's own choice, with `subgraph_key`. History is read `history_days` back in ranges of
+    `log_chunk_blocks`; `block_s` is about how far blocks are apart.
     """
 
     rpc_url: Annotated[str, msgspec.Meta(pattern=r"^https?://[^/\s]+")]
@@ -37,6 +38,7 @@ class StreamrOptions(Value):
     info_url: Annotated[str, msgspec.Meta(pattern=r"^https?://[^/\s]+")] | None = None
     info_key: Secret | None = None
     websocket_url: Annotated[str, msgspec.Meta(pattern=r"^https?://[^/\s]+")] | None = None
+    websocket_key: Secret | None = None
     config_path: str | None = None
     subgraph_url: Annotated[str, msgspec.Meta(pattern=r"^https?://[^/\s]+")] | None = None
     subgraph_key: Secret | None = None
@@ -172,6 +174,23 @@ class Info(Value):
     seen_at: datetime
 
 
+class Beat(Value):
+    """The newest live heartbeat of one node; ids are new at every start. None: its version does not say."""
+
+    node_id: str
+    version: str
+    autostaker: bool | None
+    reachable: bool
+
+
+class Fleet(Value):
+    """The live heartbeats of one listening; `silent_since` while none was heard, in this and those before it."""
+
+    beats: tuple[Beat, ...]
+    heard_at: datetime
+    silent_since: datetime | None = None
+
+
 class StreamrMemory(Value):
     """Everything known of one operator. The dictionaries are replaced, never changed.
 
@@ -211,6 +230,7 @@ class StreamrMemory(Value):
     receipts: dict[str, Receipt] = msgspec.field(default_factory=dict)
     unread: tuple[str, ...] = ()
     unreadable: dict[str, int] = msgspec.field(default_factory=dict)
+    fleet: Fleet | None = None
 
     @property
     def operator(self) -> str:

@@ -18,6 +18,7 @@ from orch.protocols import streamr_answers as answers
 from orch.protocols import streamr_extras as extras
 from orch.protocols import streamr_scan as scanning
 from orch.protocols.base import Endpoint
+from orch.protocols.streamr_beats import listening
 from orch.protocols.streamr_health import wrong_chain
 from orch.protocols.streamr_money import without_time
 
@@ -100,6 +101,7 @@ def _node(memory: StreamrMemory) -> list[Endpoint]:
     websocket = extras.websocket_question(options)
     if websocket is not None:
         found.append(_probe("open/websocket", websocket))
+        found += listening(memory)
     if options.config_path is not None:
         path = Path(memory.context.base_dir, Path(options.config_path).expanduser())
         found.append(Endpoint(key="setup", request=FileRead(path=str(path)), period_s=HOUR_S, lane="slow"))
