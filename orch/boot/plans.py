@@ -18,6 +18,7 @@ from actors.pricing import PricingPlan
 from actors.reallocation import ReallocationPlan
 from orch.boot.bounded import bounded
 from orch.boot.costs import cost_terms, table_terms, watts_terms
+from orch.boot.trust import describer, move_limits, trusted_levers
 from orch.config.resolve import HostLimits, effective_mode, resolve
 from orch.config.userfiles import loaders_of
 from orch.earnings.costs_now import costs_now
@@ -33,7 +34,7 @@ from orch.planning.snapshot import HostProfile, NodeProfile
 from orch.protocols import registry
 from orch.protocols.base import Context
 from orch.reallocation.proof import DAY_S, ProofTerms
-from orch.reallocation.settings import LeverTiming, MoveLimits, SagaSettings
+from orch.reallocation.settings import LeverTiming, SagaSettings
 from orch.solvers.far import FarSolver
 from orch.solvers.job import load_solver
 from orch.solvers.registry import solvers_for
@@ -197,6 +198,7 @@ def optimizer_plan(setting: Setting, solver_s: float, *, elsewhere: bool = True)
         analyze_s=setting.config.cadence.analyze_s,
         decide_s=setting.config.cadence.decide_s,
         all_options=msgspec.msgpack.encode(chosen.options),
+        describe=describer(setting),
     )
 
 
@@ -224,16 +226,12 @@ def reallocation_plan(setting: Setting) -> ReallocationPlan:
         timing[node.config.name] = LeverTiming(
             downtime_s=cost.downtime_s, settle_s=cost.settle_s, deadline_s=cost.deadline_s
         )
-    limits = setting.config.limits
     return ReallocationPlan(
-        limits=MoveLimits(
-            min_hold_s=limits.min_hold_s,
-            max_moves_per_hour=limits.max_reallocations_per_hour,
-            dwell_s=dwell_s,
-            window_s=window_s,
-        ),
+        limits=move_limits(setting.config.limits, dwell_s, window_s),
         settings=SagaSettings(levers=timing),
         proof=ProofTerms(window_s=window_s),
+        levers=trusted_levers(setting),
+        plan_expires_s=setting.config.limits.plan_expires_s,
     )
 
 
