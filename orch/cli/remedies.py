@@ -44,6 +44,8 @@ SPECIAL: dict[tuple[str, str, Reason], str] = {
         "timeout",
     ): "a node that scans its disk may be silent for minutes: try again, then see its log",
     ("storj", "sno", "content_type"): "correct the url: it is not that of a storage node's console (port 14002)",
+    ("storj", "disk", "absurd"): "correct storage_path: it is no directory of this host, or leave it out",
+    ("storj", "log", "missing_file"): "correct log_path (the node's log.output), or leave it out",
     ("golem", EVERY, "refused"): "start yagna (golemsp run, or its service), or correct the url (port 7465)",
     ("golem", EVERY, "unauthorised"): APP_KEY,
     ("golem", "hardware", "refused"): PROVIDER,

@@ -28,7 +28,8 @@ from orch.protocols.storj_answers import (
 )
 from orch.protocols.storj_calendar import months_back
 from orch.protocols.storj_growth import BYTES_PER_GB, grown, joined_up, outlook, sampled, serving
-from orch.protocols.storj_health import VITAL, findings, health
+from orch.protocols.storj_health import VITAL, findings, health, is_silent
+from orch.protocols.storj_host import host_endpoints, last_words, read_room
 from orch.protocols.storj_money import (
     STATEMENT_MONTHS,
     accruals,
@@ -114,6 +115,7 @@ class Storj:
                 _slow(f"pricing/{key}", f"{sno}/satellites/{key}/pricing", 6 * HOUR, rank=11),
                 _slow(f"estimate/{key}", f"{sno}/estimated-payout?id={key}", 5 * MINUTE, rank=12),
             )
+        asked += host_endpoints(memory, silent=is_silent(memory))
         return tuple(asked)
 
     def absorb(self, memory: Memory, key: str, reply: Reply, now: datetime) -> Memory:
@@ -154,6 +156,10 @@ class Storj:
                 return with_receipts(memory, rest, read_receipts(reply, key, rest), now)
             case "held":
                 return msgspec.structs.replace(memory, held=read_held(reply, key))
+            case "disk":
+                return msgspec.structs.replace(memory, room=read_room(reply, key))
+            case "log":
+                return msgspec.structs.replace(memory, last_words=last_words(reply.body))
             case "notifications":
                 return msgspec.structs.replace(memory, notices=read_notices(reply, key))
         raise ShapeError(f"{key}: not an endpoint of a storage node")
@@ -267,6 +273,8 @@ def _facts(memory: Memory, node: Node, flows: tuple[Flow, ...], now: datetime) -
         ("free_gb", f"{node.disk.free / BYTES_PER_GB:.1f}"),
         ("trash_gb", f"{node.disk.trash / BYTES_PER_GB:.1f}"),
     ]
+    if memory.room is not None:
+        facts.append(("disk_free_gb", f"{memory.room.free / BYTES_PER_GB:.1f}"))
     if node.started_at is not None:
         facts.append(("started_at", node.started_at.isoformat()))
         facts.append(("uptime_s", f"{max(0.0, (node.as_of - node.started_at).total_seconds()):.0f}"))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from orch.model.readings import Finding
 from orch.protocols.storj_growth import BYTES_PER_GB, serving, unpriced
+from orch.protocols.storj_host import host_findings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,6 +58,7 @@ def health(memory: Memory, now: datetime) -> tuple[Health, str]:
 def findings(memory: Memory, now: datetime) -> tuple[Finding, ...]:
     """Everything worth telling, the gravest first."""
     found = [*_satellites(memory), *_node(memory, now), *_figures(memory, now), *_endpoints(memory)]
+    found += host_findings(memory, silent=is_silent(memory))
     order = {"page": 0, "warning": 1, "info": 2}
     return tuple(sorted(found, key=lambda each: (order[each.severity], each.code, each.sentence)))
 
@@ -70,6 +72,11 @@ _ILL = frozenset(
         "storj_online_score_low",
     }
 )
+
+
+def is_silent(memory: Memory) -> bool:
+    """Whether the node does not answer now."""
+    return _trouble(memory, VITAL) is not None
 
 
 def _in_trouble(trouble: Trouble, *, first_contact: bool) -> tuple[Health, str]:

@@ -16,11 +16,23 @@ from orch.protocols.base import Context
 class StorjOptions(Value):
     """`[nodes.X]` with `protocol = "storj"`.
 
-    `url` is the base of the node's console API. `config_path` is its config.yaml, for the levers.
+    `url` is the base of the node's console API. `config_path` is its config.yaml, for the levers. `storage_path`
+    lies on the disk that it fills, `log_path` is the file that it logs to (`log.output`): where they are on this
+    host, the room on the disk is compared with the node's own count, and a node that does not answer is looked up
+    in its log.
     """
 
     url: Annotated[str, msgspec.Meta(pattern=r"^https?://[^/\s]+")] = "http://127.0.0.1:14002"
     config_path: str | None = None
+    storage_path: str | None = None
+    log_path: str | None = None
+
+
+class Room(Value):
+    """Bytes of the disk that the node lies on, as the host says; `free` for ordinary users."""
+
+    total: int
+    free: int
 
 
 class Satellite(Value):
@@ -222,7 +234,8 @@ class Memory(Value):
     """Everything a node has said that still matters. Pairs are keyed by satellite id.
 
     `grown_per_hour`: the bytes that the samples of the disk say it grew by, while it had room. `receipts_read`
-    are the months whose payments were asked for. `clock_ahead_s`: the node's clock less ours.
+    are the months whose payments were asked for. `clock_ahead_s`: the node's clock less ours. `last_words`: the
+    end of its log, read while it did not answer.
     """
 
     options: StorjOptions
@@ -246,3 +259,5 @@ class Memory(Value):
     starts: tuple[datetime, ...] = ()
     quic_bad_since: datetime | None = None
     troubles: tuple[Trouble, ...] = ()
+    room: Room | None = None
+    last_words: str = ""

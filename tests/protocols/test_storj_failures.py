@@ -18,6 +18,7 @@ from orch.model.money import Amounts
 from orch.model.wire import NoReply, Reply
 from orch.protocols.base import Context
 from orch.protocols.storj import PROTOCOL
+from orch.protocols.storj_host import last_words
 from orch.protocols.storj_values import StorjOptions
 
 US = "12EayRS2V1kEsWESU9QMRseFhdxYxKicsiFmxrsLZHeLUtdps3S"
@@ -45,6 +46,11 @@ class House:
         self.answers = answers("storj")
         self.memory = PROTOCOL.begin(StorjOptions(url="http://node:14002"), Context(node="disk", host="here"))
         self.ledger = Ledger("here")
+
+    def with_options(self, **more):
+        options = StorjOptions(url="http://node:14002", **more)
+        self.memory = PROTOCOL.begin(options, Context(node="disk", host="here"))
+        return self
 
     def well(self, at=NOW):
         for situation in WELL:
@@ -190,6 +196,36 @@ def test_negative_or_absurd_counters(house, situation):
     assert untouched(house) == before
 
 
+@pytest.mark.parametrize(
+    ("free_gb", "code"),
+    [
+        (2270, None),
+        (2175, None),
+        (900, "storj_free_differs"),
+        (200, "storj_disk_full"),
+        (5500, "storj_used_differs"),
+    ],
+)
+def test_counters_are_compared_with_what_the_disk_has(house, free_gb, code):
+    """The node counts 3.72 TB as used and 2.18 TB that can be filled; its disk has 6 TB."""
+    house.with_options(storage_path="/srv/storj").well()
+    assert json.loads(house.asked()["disk"].request.body) == {"path": "/srv/storj"}
+    before = untouched(house)
+    house.says("disk", json.dumps({"disk": {"total": 6 * 10**12, "free": free_gb * 10**9}}).encode())
+    found = house.codes() & {"storj_free_differs", "storj_disk_full", "storj_used_differs"}
+    assert (code in found) if code else found == set()
+    assert untouched(house) == before
+
+
+@pytest.mark.parametrize(
+    "said", [{"disk": None}, {"disk": {"total": 5, "free": 7}}, {"disk": {"total": 0, "free": 0}}]
+)
+def test_a_disk_that_cannot_be_is_refused(house, said):
+    house.with_options(storage_path="/gone")
+    with pytest.raises(AbsurdError):
+        house.says("disk", json.dumps(said).encode())
+
+
 def test_an_allocation_below_what_is_used_is_no_reason_to_take_more(house):
     def shrunk(document):
         document["diskSpace"] |= {"allocated": 3_000_000_000_000, "available": 0, "overused": 720_000_000_000}
@@ -253,6 +289,56 @@ def test_the_node_cannot_start(house):
     assert (read.health, untouched(house, NOW + 40 * MINUTE)) == ("offline", before)
     assert read.health_reason.startswith("refused since 30 min")
     assert read.floor.storage_gb >= 500
+
+
+@pytest.mark.parametrize(
+    ("line", "remedy"),
+    [
+        ("FATAL Unrecoverable error {error: disk space requirement not met}", "at least 500 GB"),
+        ("ERROR system clock is out of sync with all trusted satellites", "by NTP"),
+        ("FATAL database disk image is malformed", "SQLite"),
+        ("ERROR something else", "read the log before that line"),
+    ],
+)
+def test_a_node_that_cannot_start_is_looked_up_in_its_log(house, line, remedy):
+    house.with_options(log_path="node.log").well()
+    assert "log" not in house.asked()
+    house.fails("sno", "refused").fails("sno", "refused", NOW + MINUTE)
+    asked = house.asked()["log"].request
+    assert (asked.path, asked.tail, asked.max_bytes) == ("node.log", True, 32_000)
+    text = f"2026-11-15T12:00:00Z INFO started\n2026-11-15T12:00:01Z {line}\nINFO bye\n"
+    house.says("log", text.encode(), NOW + MINUTE)
+    (found,) = [each for each in house.read(NOW + MINUTE).findings if each.code == "storj_last_words"]
+    assert line in found.sentence
+    assert remedy in found.remedy
+    house.tell("healthy_sno", NOW + 2 * MINUTE)
+    assert "storj_last_words" not in house.codes(NOW + 2 * MINUTE)
+    assert "log" not in house.asked(NOW + 2 * MINUTE)
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "operator.email: me@example.org",
+        "Authorization: Bearer abc.def",
+        "api-key=13Yqe3oHi5dcnGhMu2ru3cmePC9iEYv6nDrYMbLRh4wre1KtVA9SFwLNAuuvWwc43",
+        "https://user:hunter2@db.example/x",
+        "wallet 0x00000000000000000000000000000000000000aa",
+        "node 1QzDKGHDeyuRxbvZhcwHU3syxTYtU1jHy5duAKuPxja3XC8ttk",
+        '"password": "hunter2"',
+    ],
+)
+def test_no_secret_of_a_log_is_kept(secret):
+    kept = last_words(f"ERROR failed with {secret} at last\n".encode())
+    assert kept.startswith("ERROR failed with")
+    hidden = ("me@", "abc.def", "13Yqe", "hunter2", "aa at", "1QzD")
+    assert not [each for each in hidden if each in kept]
+
+
+def test_a_log_that_is_empty_or_binary_says_little(house):
+    assert last_words(b"\n \n") == ""
+    assert last_words(b"\x00\x1b[31mERROR \xff bad\x07").endswith("bad ")
+    assert len(last_words(b"ERROR " + b"long " * 1000)) < 300
 
 
 # -- money through bad input ----------------------------------------------------------------------------------
