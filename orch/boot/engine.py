@@ -56,6 +56,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["emulated", "real"]
 STOP_WITHIN_S = 4.0
+ANSWER_WITHIN_S = 5.0
 
 log = logging.getLogger(__name__)
 
@@ -183,12 +184,16 @@ class Engine:
             board=self._slot,
             shelf=shelf,
             tell=directory.tell,
+            ask=partial(directory.ask, within=ANSWER_WITHIN_S),
+            speed=clock.speed,
             token=token,
             open_reads=self._web and setting.config.web.open_reads,
             version=__version__,
             started_at=clock.now(),
             now=clock.now,
             config=redact(setting.config),
+            names=setting.config.web.names,
+            page=self._web,
         )
         fittings = Fittings(
             engine=EngineView(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from orch.messages import Ask
     from orch.messages.base import Message
     from orch.store.shelf import Shelf
 
@@ -29,14 +30,17 @@ class BoardSlot:
         self._body: bytes | None = None
         self._published: Published | None = None
         self._changed = threading.Condition()
+        self._watchers: tuple[Callable[[], None], ...] = ()
         self.swaps = 0
 
     def swap(self, body: bytes) -> None:
-        """Replace the body."""
+        """Replace the body, and say so to everybody who watches."""
         with self._changed:
             self._body = body
             self.swaps += 1
             self._changed.notify_all()
+        for watcher in self._watchers:
+            watcher()
 
     def body(self) -> bytes | None:
         """The newest body, or None before the first."""
@@ -56,13 +60,24 @@ class BoardSlot:
             self._changed.wait_for(lambda: self.swaps > seen, timeout=within_s)
             return self.swaps
 
+    def watch(self, watcher: Callable[[], None]) -> None:
+        """Call this after every swap, in the thread that swaps: it must neither wait nor raise."""
+        with self._changed:
+            self._watchers = (*self._watchers, watcher)
+
+    def unwatch(self, watcher: Callable[[], None]) -> None:
+        """Call it no more."""
+        with self._changed:
+            self._watchers = tuple(each for each in self._watchers if each != watcher)
+
 
 @dataclass(frozen=True)
 class Backend:
     """Handed to the app by whoever starts it.
 
-    `token` guards every POST, and GET too unless `open_reads`. `tell` gives an order to an actor and says
-    whether it was there. `config` is the configuration without secrets.
+    `token` guards every order, and reading too unless `open_reads`. `tell` gives an order to an actor and says
+    whether it was there. `config` is the configuration without secrets. `names` are what this host is called
+    besides its addresses; without `page` there is an interface for programs only.
     """
 
     board: BoardSlot
@@ -74,3 +89,7 @@ class Backend:
     started_at: datetime
     now: Callable[[], datetime]
     config: dict[str, Any]
+    names: tuple[str, ...] = ()
+    page: bool = True
+    ask: Callable[[str, Ask[Any]], Any] | None = None
+    speed: float = 1.0

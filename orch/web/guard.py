@@ -1,80 +1,53 @@
-"""Who may do what: the token, the Host header, the Origin. One error shape for every refusal."""
+"""Who may do what: reading is open on loopback unless its owner says otherwise, an order needs the token."""
 
 from __future__ import annotations
 
-import hmac
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-from litestar import Response
-from litestar.exceptions import HTTPException, NotAuthorizedException, PermissionDeniedException
+from litestar.exceptions import NotAuthorizedException, PermissionDeniedException
 
-from orch.errors import OrchError, StoreError, UsageError
-from orch.web.shapes import ErrorBody, ErrorDetail
+from orch.web.shield import READS
 
 if TYPE_CHECKING:
-    from litestar import Request
     from litestar.connection import ASGIConnection
     from litestar.handlers import BaseRouteHandler
 
     from orch.web.backend import Backend
+    from orch.web.sessions import Sessions
 
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
-CODES = {
-    400: "bad_request",
-    401: "unauthorised",
-    403: "forbidden",
-    404: "not_found",
-    405: "method_not_allowed",
-    409: "conflict",
-    413: "too_large",
-    503: "not_ready",
-}
+COOKIE = "orch_session_{port}"
+"""By port, for browsers send a host's cookies to all its ports, and a host may run more than one engine."""
+SIGN_IN = "Send the token in web.token of the data directory (Authorization: Bearer ...), or log in on the page"
 
 
-async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-    """Refuse what comes under a foreign name, from a foreign page, or without the token where it is needed."""
+async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """Refuse what needs the token and comes without it.
+
+    A browser's session counts for an order only with the Origin that browsers send with every order.
+    """
+    if handler.opt.get("open"):
+        return
     backend: Backend = connection.app.state.backend
-    host = connection.headers.get("host", "")
-    bind = connection.app.state.bind
-    if bind in LOOPBACK and host.rsplit(":", 1)[0] not in LOOPBACK:
-        raise PermissionDeniedException(f"This interface does not answer to the name {host[:80]!r}")
-    origin = connection.headers.get("origin")
-    changes = connection.scope.get("method", "GET") not in ("GET", "HEAD", "OPTIONS")
-    if changes and origin is not None and origin.split("://", 1)[-1] != host:
-        raise PermissionDeniedException("Orders are not taken from foreign pages")
-    if changes or not backend.open_reads:
-        _check_token(connection.headers.get("authorization", ""), backend.token)
+    is_order = connection.scope.get("method", "GET") not in READS
+    if backend.open_reads and not is_order:
+        return
+    if has_token(connection):
+        return
+    if not has_session(connection):
+        raise NotAuthorizedException(SIGN_IN)
+    if is_order and "origin" not in connection.headers:
+        raise PermissionDeniedException("A browser's order says which page it comes from (Origin)")
 
 
-def _check_token(header: str, token: str) -> None:
-    kind, _, given = header.partition(" ")
-    if kind.lower() != "bearer" or not hmac.compare_digest(given.encode(), token.encode()):
-        raise NotAuthorizedException("Send the token of the data directory: Authorization: Bearer ...")
+def has_token(connection: ASGIConnection[Any, Any, Any, Any]) -> bool:
+    """Whether the request carries the token."""
+    sessions: Sessions = connection.app.state.sessions
+    scheme, _, given = connection.headers.get("authorization", "").partition(" ")
+    return scheme.lower() == "bearer" and sessions.is_token(given.strip())
 
 
-def refusal(status: int, message: str, details: dict[str, Any] | None = None) -> Response[bytes]:
-    """An error in the one shape."""
-    code = CODES.get(status, "internal" if status >= 500 else "refused")
-    body = ErrorBody(error=ErrorDetail(code=code, message=message, details=details or {}))
-    return Response(msgspec.json.encode(body), status_code=status, media_type="application/json")
-
-
-def on_http(_: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
-    """What Litestar refuses, in the one shape."""
-    details = error.extra if isinstance(error.extra, dict) else {"reasons": error.extra} if error.extra else {}
-    response = refusal(error.status_code, error.detail or CODES.get(error.status_code, "refused"), details)
-    if error.status_code == 401:
-        response.headers["WWW-Authenticate"] = "Bearer"
-    return response
-
-
-def on_orch(_: Request[Any, Any, Any], error: OrchError) -> Response[bytes]:
-    """What orch itself refuses, in the one shape."""
-    status = 400 if isinstance(error, UsageError) else 503 if isinstance(error, StoreError) else 500
-    return refusal(status, str(error))
-
-
-def on_anything(_: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    """A fault of ours: named by its kind only."""
-    return refusal(500, f"Something went wrong inside ({type(error).__name__})")
+def has_session(connection: ASGIConnection[Any, Any, Any, Any]) -> bool:
+    """Whether the request comes from a browser that has logged in."""
+    sessions: Sessions = connection.app.state.sessions
+    session = connection.cookies.get(connection.app.state.cookie)
+    return session is not None and sessions.is_known(session)

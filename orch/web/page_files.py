@@ -45,7 +45,7 @@ MISSING = b"""<!doctype html>
 <p>orch was installed without the files of its page; everything else works. Install it again, from a wheel or from
 a whole checkout, to have the page.</p>
 <p>The interface for programs is at <a href="/api/v1/dashboard">/api/v1/dashboard</a>, described by
-<a href="/schema/openapi.json">/schema/openapi.json</a>; <code>orch status</code> shows the board in a terminal.</p>
+<a href="/schema/openapi.json">/schema/openapi.json</a>; <code>orch status</code> shows the board too.</p>
 </body></html>
 """
 
@@ -129,3 +129,6 @@ def answer(file: PageFile, request: Request[Any, Any, Any], keep: str) -> Respon
     if file.packed is not None and "gzip" in request.headers.get("accept-encoding", ""):
         return Response(file.packed, media_type=file.kind, headers=headers | {"Content-Encoding": "gzip"})
     return Response(file.body, media_type=file.kind, headers=headers)
+
+
+ROUTES = (index, asset)

@@ -6,16 +6,29 @@ import logging
 import socket
 import threading
 import time
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 from orch.errors import EngineError
 from orch.web.app import create_app
+from orch.web.shield import is_loopback
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    import uvicorn
+
+    from orch.web.app import WebApp
     from orch.web.backend import Backend
+    from orch.web.streams import Address
 
 START_WITHIN_S = 10.0
-STOP_WITHIN_S = 2.0
+STOP_WITHIN_S = 3.5
+GRACEFUL_S = 2
+BACKLOG = 256
+NARROW_BYTES = 65_536
+"""How much the kernel keeps on its way to the reader of a stream: a few boards."""
+SHORTEST_TOKEN = 16
 
 log = logging.getLogger(__name__)
 
@@ -28,26 +41,36 @@ class WebServer:
         self._bind = bind
         self._port = port
         self._thread: threading.Thread | None = None
-        self._server: object | None = None
+        self._server: uvicorn.Server | None = None
+        self._app: WebApp | None = None
         self.url: str | None = None
 
     def start(self) -> str:
-        """Listen; returns the URL. Raises EngineError when the port is taken or the server does not come up."""
+        """Listen; returns the URL.
+
+        Raises:
+            EngineError: The port is taken, the server does not come up, or it would answer everybody.
+        """
         import uvicorn
 
+        refuse_everybody(self._backend, self._bind)
         listener = listen(self._bind, self._port)
         self._port = listener.getsockname()[1]
+        self._app = create_app(self._backend, self._bind, self._port)
         config = uvicorn.Config(
-            create_app(self._backend, self._bind),
+            self._app,
             log_config=None,
             access_log=False,
             lifespan="off",
-            timeout_graceful_shutdown=1,
+            ws="none",
+            proxy_headers=False,
+            timeout_graceful_shutdown=GRACEFUL_S,
             timeout_keep_alive=15,
             server_header=False,
         )
         server = uvicorn.Server(config)
         self._server = server
+        self._app.streams.lines = Lines(server)
         self._thread = threading.Thread(
             target=server.run, kwargs={"sockets": [listener]}, name="orch-web", daemon=True
         )
@@ -62,13 +85,47 @@ class WebServer:
         return self.url
 
     def stop(self) -> None:
-        """Stop listening and end the thread."""
+        """End the streams, stop listening and end the thread."""
+        if self._app is not None:
+            self._app.close()
         if self._server is not None:
-            self._server.should_exit = True  # type: ignore[attr-defined]
+            self._server.should_exit = True
         if self._thread is not None:
             self._thread.join(STOP_WITHIN_S)
             if self._thread.is_alive():
                 log.warning("the HTTP interface did not stop in time")
+
+
+class Lines:
+    """The server's open connections, for whoever knows only who is at the other end. For the web thread."""
+
+    def __init__(self, server: uvicorn.Server) -> None:
+        self._server = server
+
+    def narrow(self, client: Address) -> None:
+        """Keep little in the kernel on the way to this reader, so that nothing old queues up there."""
+        for transport in self._to({client}):
+            reached = transport.get_extra_info("socket")
+            with suppress(OSError):  # it has just gone
+                reached.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, NARROW_BYTES)
+
+    def hang_up(self, clients: Iterable[Address]) -> None:
+        """Drop these connections now, with what is still to be sent."""
+        for transport in list(self._to(set(clients))):
+            transport.abort()
+
+    def _to(self, clients: set[Address]) -> Iterator[Any]:
+        for connection in self._server.server_state.connections:
+            if getattr(connection, "client", None) in clients:
+                yield connection.transport
+
+
+def refuse_everybody(backend: Backend, bind: str) -> None:
+    """Raises EngineError where figures would be open to other hosts, or orders to everybody."""
+    if len(backend.token) < SHORTEST_TOKEN:
+        raise EngineError("the HTTP interface does not start without a token")
+    if backend.open_reads and not is_loopback(bind):
+        raise EngineError(f"reading without the token works on loopback only, and web.bind is {bind}")
 
 
 def listen(bind: str, port: int) -> socket.socket:
@@ -78,7 +135,7 @@ def listen(bind: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((bind, port))
-        listener.listen(128)
+        listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         raise EngineError(

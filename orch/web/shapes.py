@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from orch.model.alerts import Alert
 from orch.model.base import Value
+from orch.model.board import NodeView
 from orch.model.moves import Reallocation
-from orch.model.plans import Decision
+from orch.model.plans import Decision, Opportunity
 
 
 class ErrorDetail(Value):
@@ -31,6 +33,34 @@ class HealthBody(Value):
     version: str
     started_at: datetime
     board_as_of: datetime | None
+
+
+class SessionBody(Value):
+    """Whether whoever asks may give orders, and whether reading takes the token too."""
+
+    may_order: bool
+    reads_need_token: bool
+
+
+class NodePage(Value):
+    """All nodes; there is one part only."""
+
+    items: tuple[NodeView, ...]
+    next: None
+
+
+class OpportunityPage(Value):
+    """All opportunities; there is one part only."""
+
+    items: tuple[Opportunity, ...]
+    next: None
+
+
+class AlertPage(Value):
+    """Alerts, newest first; `next` is the cursor of the following part."""
+
+    items: tuple[Alert, ...]
+    next: str | None
 
 
 class DecisionPage(Value):
