@@ -44,7 +44,6 @@ from orch.reallocation.machine import Publish, Saga, SetTimer, TellNode, WriteLi
 from orch.reallocation.memory import Memory
 from orch.reallocation.orders import execute_reallocation, rollback_allocation, undoing_blockers
 from orch.reallocation.proof import ProofTerms
-from orch.reallocation.proposals import part_of
 from orch.reallocation.recovery import recover, resume
 from orch.reallocation.saga import advance
 from orch.reallocation.story import stories
@@ -151,8 +150,8 @@ class Reallocation(Actor):
                 self._approve(message)
             case RejectPlan() | Freeze() | Unfreeze() | PromoteLever():
                 self._obey(*self._desk.orders_of(message))
-            case HowStandsPlan(plan_id=plan_id, plan=plan):
-                return self._standing(plan_id, plan)
+            case HowStandsPlan():
+                return self._standing(message)
             case AreYouReady() | HowMuchWork():
                 pass
             case _:
@@ -180,17 +179,16 @@ class Reallocation(Actor):
 
     def _approve(self, order: ApprovePlan) -> None:
         """Carry out a proposed plan, if it still stands; why not is recorded as a refused move."""
-        now, plan = self.house.clock.now(), self._desk.find(order.plan_id, order.plan)
-        standing = self._standing(order.plan_id, plan)
+        now = self.house.clock.now()
+        standing, plan = self._standing(order), self._desk.find(order.plan_id, order.plan, order.steps)
         if plan is None or standing.state == "decided":
             log.warning("plan %s is not carried out: %s", order.plan_id, standing.sentence)
             return
-        part = plan if order.steps is None else part_of(plan, order.steps)
-        self._open(part, "approved", self._desk.objections(plan, self._snapshot, now))
+        self._open(plan, "approved", order.objections or self._desk.objections(plan, self._snapshot, now))
 
-    def _standing(self, plan_id: str, recorded: Plan | None) -> PlanStanding:
+    def _standing(self, asked: HowStandsPlan | ApprovePlan) -> PlanStanding:
         now = self.house.clock.now()
-        return self._desk.standing(plan_id, recorded, self._guards_now(now), self._snapshot, now)
+        return self._desk.standing(asked, self._guards_now(now), self._snapshot, now)
 
     def _obey(self, *orders: Order) -> None:
         for order in orders:

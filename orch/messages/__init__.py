@@ -19,7 +19,7 @@ from orch.model.forecasts import ForecastScore, IncomeSeries
 from orch.model.inputs import DecisionInputs
 from orch.model.money import Entry, Price
 from orch.model.moves import Guards, Reallocation, StepRecord, Trigger
-from orch.model.plans import Decision, Opportunity, Plan, PlanStanding
+from orch.model.plans import Blocker, Decision, Opportunity, Plan, PlanStanding
 from orch.model.problems import Answer
 from orch.model.readings import Failure, Reading
 from orch.model.resources import Resources
@@ -44,9 +44,10 @@ class HowMuchWork(Ask[dict[str, int]]):
 
 
 class HowStandsPlan(Ask[PlanStanding]):
-    """To reallocation: may this plan be approved now? `plan` is what is recorded of it, for one of a past life."""
+    """To reallocation: may this plan, or these steps of it, be approved now? `plan` is what is recorded of it."""
 
     plan_id: str
+    steps: tuple[int, ...] | None = None
     plan: Plan | None = None
 
 
@@ -130,12 +131,14 @@ class RollBackReallocation(Message):
 class ApprovePlan(Message):
     """A person to reallocation: carry out this plan, or only these steps of it.
 
-    `plan` is what is recorded of it, for one that was proposed before a restart.
+    `plan` is what is recorded of it, for one that was proposed before a restart. With `objections` it was refused
+    already, and is only recorded.
     """
 
     plan_id: str
     steps: tuple[int, ...] | None = None
     plan: Plan | None = None
+    objections: tuple[Blocker, ...] = ()
 
 
 class RejectPlan(Message):

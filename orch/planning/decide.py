@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from orch.model.plans import Blocker, Decision
 from orch.planning.advising import advised
 from orch.planning.horizon import with_horizon
+from orch.planning.locks import RESTING
 from orch.planning.opportunities import analyze_opportunities
 from orch.planning.plan import (
     calculate_optimal_allocation,
@@ -89,7 +90,7 @@ def study(
     problem, blockers = posed(guards)
     answer, chain = _solved(problem, settings, solvers)
     without_holds = None
-    if any("HOLD_ACTIVE" in node.locked_by for node in problem.nodes):
+    if any(RESTING.intersection(node.locked_by) for node in problem.nodes):
         free, _ = posed(replace(guards, holds=()))
         without_holds, _ = _solved(free, settings, solvers)
     found = analyze_opportunities(
@@ -322,15 +323,16 @@ def next_reallocation_at(plan: Plan | None, guards: Guards, now: datetime) -> da
             for each in plan.opportunities
             if each.kind == "floor_blocked" and each.usd_per_hour is not None and each.usd_per_hour.mean > 0.0
             for blocker in each.blockers
-            if blocker.code == "HOLD_ACTIVE" and blocker.until is not None
+            if blocker.code in RESTING and blocker.until is not None
         ]
         if not held:
             return None
         waits.append(min(held))
-    if guards.frozen_until is not None:
-        waits.append(guards.frozen_until)
+    waits += [each for each in (guards.frozen_until, guards.window_opens_at) if each is not None]
     if guards.moves_in_last_hour >= guards.max_moves_per_hour:
         if guards.next_slot_at is None:
             return None
         waits.append(guards.next_slot_at)
+    if guards.next_day_slot_at is not None:
+        waits.append(guards.next_day_slot_at)
     return max(waits)

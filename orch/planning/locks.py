@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
+from orch.model.fleet import MODES, LeverState
 from orch.model.plans import Blocker
 from orch.model.readings import contact_lost
 from orch.model.resources import RESOURCES
@@ -14,8 +17,12 @@ if TYPE_CHECKING:
 
     from orch.model.fleet import NodeState, Snapshot
     from orch.model.moves import Guards
+    from orch.model.plans import Code
     from orch.model.resources import ResourceName
     from orch.planning.settings import PlanSettings
+
+RESTING: frozenset[Code] = frozenset({"HOLD_ACTIVE", "DAY_BUDGET_SPENT"})
+"""Why a node is only left alone for a while."""
 
 
 def price_blockers(snapshot: Snapshot, settings: PlanSettings) -> tuple[Blocker, ...]:
@@ -50,7 +57,7 @@ def price_blockers(snapshot: Snapshot, settings: PlanSettings) -> tuple[Blocker,
 def node_locks(node: NodeState, guards: Guards, settings: PlanSettings, now: datetime) -> tuple[Blocker, ...]:
     """Everything that makes a node keep what it has; empty when it may be moved."""
     found = [
-        Blocker(code="HOLD_ACTIVE", sentence=hold.sentence, node=node.name, until=hold.until)
+        Blocker(code=hold.code, sentence=hold.sentence, node=node.name, until=hold.until)
         for hold in guards.holds
         if hold.node == node.name and hold.until > now
     ]
@@ -108,6 +115,24 @@ def unknown_but_taken(node: NodeState) -> tuple[ResourceName, ...]:
     activities = () if node.worth is None else node.worth.activities
     taken = {name for each in activities for name, amount in each.takes.known() if amount > 0.0}
     return tuple(name for name in RESOURCES if name in taken and node.allocation.get(name) is None)
+
+
+def with_hands(snapshot: Snapshot) -> Snapshot:
+    """The snapshot where a person makes the changes: then what no lever sets can be changed as well.
+
+    As long as some lever may act, by itself or once approved, nodes without one keep what they have: what can be
+    done is not held up by what cannot.
+    """
+    least = MODES.index("approve")
+    if any(MODES.index(lever.mode) >= least for node in snapshot.nodes for lever in node.levers):
+        return snapshot
+    return replace(snapshot, nodes=tuple(_with_hands(node) for node in snapshot.nodes))
+
+
+def _with_hands(node: NodeState) -> NodeState:
+    names = tuple(name for name, _ in node.allocation.known() if name not in held_free(node))
+    hands = (LeverState(kind="by_hand", sets=names, mode="suggest"),) if names else ()
+    return replace(node, levers=(*node.levers, *hands))
 
 
 def held_free(node: NodeState) -> tuple[ResourceName, ...]:

@@ -8,6 +8,7 @@ from orch.earnings.costs import less
 from orch.model.money import EVIDENCE, Rate
 from orch.model.plans import Blocker, Opportunity
 from orch.model.resources import RESOURCES, ResourceName, combine, resources
+from orch.planning.locks import RESTING
 from orch.planning.plan import changed_nodes, cost_change, income_change, split_of
 from orch.planning.polish import dust_of
 from orch.planning.words import amount_of
@@ -245,7 +246,7 @@ def _held_back(
         return
     whole = (0.0, more - less, more - less)
     for node in problem.nodes:
-        if "HOLD_ACTIVE" not in node.locked_by or node.name not in changed_nodes(problem, without_holds):
+        if not RESTING.intersection(node.locked_by) or node.name not in changed_nodes(problem, without_holds):
             continue
         name = _largest_change(problem, node, freed[node.name])
         before, after = node.present.get(name), freed[node.name].get(name)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from orch.model.plans import Blocker
 from orch.model.problems import Problem, ProblemNode
 from orch.model.resources import RESOURCES, ResourceName, resources
-from orch.planning.locks import held_free, lever_blockers, node_locks, price_blockers
+from orch.planning.locks import held_free, lever_blockers, node_locks, price_blockers, with_hands
 
 if TYPE_CHECKING:
     from orch.model.fleet import NodeState, Snapshot, Worth
@@ -42,6 +42,7 @@ def build_problem(
     may not be moved is locked: it keeps what it has and takes part with it. Where what must be kept exceeds what
     may be given out, every node keeps its amount of that resource and the rest is planned without it.
     """
+    snapshot = with_hands(snapshot)
     frozen = price_blockers(snapshot, settings)
     blockers = list(frozen)
     drafts: list[Draft] = []

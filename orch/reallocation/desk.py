@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 from orch.messages import Freeze, PromoteLever, RejectPlan, Unfreeze
 from orch.model.moves import Order
-from orch.reallocation.proposals import objections, plan_standing, remembered
+from orch.reallocation.proposals import objections, part_of, plan_standing, remembered
 from orch.reallocation.trust import promotions_ordered
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from orch.messages import ApprovePlan, HowStandsPlan
     from orch.model.fleet import Snapshot
     from orch.model.moves import Guards
     from orch.model.plans import Blocker, Plan, PlanStanding
@@ -40,19 +41,20 @@ class Desk:
         """One more proposal; expired ones go."""
         self._proposals = remembered(self._proposals, plan, now, self._patience_s)
 
-    def find(self, plan_id: str, recorded: Plan | None) -> Plan | None:
-        """A proposal by its id; what is recorded of it stands in for one of an earlier life."""
-        return self._proposals.get(plan_id, recorded)
+    def find(self, plan_id: str, recorded: Plan | None, steps: tuple[int, ...] | None = None) -> Plan | None:
+        """A proposal by its id, or some steps of it; what is recorded stands in for one of an earlier life."""
+        plan = self._proposals.get(plan_id, recorded)
+        return plan if plan is None or steps is None else part_of(plan, steps)
 
     def standing(
-        self, plan_id: str, recorded: Plan | None, guards: Guards, snapshot: Snapshot | None, now: datetime
+        self, asked: HowStandsPlan | ApprovePlan, guards: Guards, snapshot: Snapshot | None, now: datetime
     ) -> PlanStanding:
         """Whether a plan may be approved now."""
         return plan_standing(
-            plan_id,
-            self.find(plan_id, recorded),
-            made=self._memory.made_of(plan_id),
-            rejected=plan_id in self._memory.standing.rejected,
+            asked.plan_id,
+            self.find(asked.plan_id, asked.plan, asked.steps),
+            made=self._memory.made_of(asked.plan_id),
+            rejected=asked.plan_id in self._memory.standing.rejected,
             guards=guards,
             snapshot=snapshot,
             settings=self._settings,

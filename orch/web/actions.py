@@ -1,7 +1,7 @@
 """What an operator may order: plans approved or rejected, everything frozen, a lever's trust restored.
 
-Each order is a message to the reallocation engine. Whether a plan may be approved is asked first, so that a refusal
-says at once what to do; the engine looks again when the order arrives.
+Each order is a message to the reallocation engine. Whether a plan may be approved is asked first, so that a
+refusal says at once what to do; the engine looks again when the order arrives.
 """
 
 from __future__ import annotations
@@ -86,8 +86,8 @@ async def approve(state: State, request: Request[Any, Any, Any], plan_id: Name) 
     """Carry out a plan: a reallocation, with its own checks. The body may name steps: `{"steps": [0, 1]}`."""
     order = await _body(request, ApproveOrder)
     recorded = await _recorded(state, plan_id)
-    standing = await _standing(state, plan_id, recorded)
     steps = _steps(order, recorded)
+    standing = await _standing(state, plan_id, recorded, steps)
     if standing.state != "open":
         if standing.blockers:
             # Recorded as a refused move, with its reasons.
@@ -110,7 +110,7 @@ async def reject(state: State, plan_id: Name) -> Response[bytes]:
 
 @post("/api/v1/freeze", status_code=202, responses=TAKEN | errors(400, 413, 415, 503))
 async def freeze(state: State, request: Request[Any, Any, Any]) -> Response[bytes]:
-    """Begin no move for a while; one that runs is finished, or put back. The body says how long: `{"for": "2h"}`."""
+    """Begin no move for a while, and finish the one that runs. The body says how long: `{"for": "2h"}`."""
     order = await _body(request, FreezeOrder)
     if order is None:
         raise UsageError('Say how long, in real time: {"for": "2h"}')
@@ -141,11 +141,13 @@ async def _recorded(state: State, plan_id: str) -> Plan | None:
     return await from_store(state, lambda store: queries.plan(store, plan_id))
 
 
-async def _standing(state: State, plan_id: str, recorded: Plan | None) -> PlanStanding:
+async def _standing(
+    state: State, plan_id: str, recorded: Plan | None, steps: tuple[int, ...] | None = None
+) -> PlanStanding:
     ask = backend_of(state).ask
     if ask is None:
         raise ServiceUnavailableException(AWAY)
-    question = HowStandsPlan(plan_id=plan_id, plan=recorded)
+    question = HowStandsPlan(plan_id=plan_id, plan=recorded, steps=steps)
     try:
         found: PlanStanding = await to_thread.run_sync(ask, REALLOCATION, question)
     except EngineError as error:
@@ -165,11 +167,11 @@ async def _body(request: Request[Any, Any, Any], kind: type[Any]) -> Any:
 
 
 def _steps(order: ApproveOrder | None, recorded: Plan | None) -> tuple[int, ...] | None:
-    if order is None or order.steps is None:
-        return None
-    known = {step.index for step in recorded.steps} if recorded is not None else set()
+    if order is None or order.steps is None or recorded is None:
+        return None if order is None else order.steps
+    known = {step.index for step in recorded.steps}
     if strange := [step for step in order.steps if step not in known]:
-        raise UsageError(f"The plan has no step {strange[0]}: its steps are 0 to {len(known) - 1}")
+        raise UsageError(f"The plan has no step {strange[0]}: it has {len(known)}, counted from 0")
     return order.steps
 
 
