@@ -19,6 +19,7 @@ from orch.protocols import golem_signs as signs
 from orch.protocols.golem_asks import AGAIN, endpoints_of, served
 from orch.protocols.golem_doubts import money_findings
 from orch.protocols.golem_health import facts_of, findings_of, health_of
+from orch.protocols.golem_host import read_host
 from orch.protocols.golem_memory import GolemMemory, GolemOptions
 from orch.protocols.golem_money import checked, next_pages, settle, with_invoices, with_pays
 from orch.protocols.golem_payouts import with_payments
@@ -39,7 +40,7 @@ _FIXED = (
     *("monitor", "metrics", "healthcheck", "accounts", "driver", "version"),
 )
 _BEARING = ("pays_read_at", "digest", "running", "terms", "no_terms", "offers", "profile", "presets")
-_FILES = ("hardware", "presets")
+_FILES = ("hardware", "presets", "host")
 
 
 class Golem:
@@ -135,6 +136,8 @@ def _absorb(memory: GolemMemory, key: str, reply: Reply, now: datetime) -> Golem
             return compared(replace(memory, profile=answers.read_hardware(reply, _content_type(memory))), now)
         case "presets":
             return compared(replace(memory, presets=answers.read_presets(reply, _content_type(memory))), now)
+        case "host":
+            return replace(memory, host=read_host(reply))
         case "terms":
             return replace(memory, terms={**memory.terms, name: answers.read_terms(reply, key, name)})
         case "payAgreements" | "agreement" | "invoices" | "invoice" | "payments" | "rejection":

@@ -99,6 +99,7 @@ class _Preset(Value, rename="kebab"):
     pricing_model: str
     usage_coeffs: dict[str, float]
     initial_price: float = 0.0
+    exeunit_name: str = ""
 
 
 class _Presets(Value):
@@ -221,7 +222,8 @@ def read_presets(reply: Reply, content_type: str | None) -> Presets:
         if preset.pricing_model != "linear":
             raise ShapeError(f"presets: {preset.pricing_model[:60]!r} is not the linear pricing model")
         prices.append(_price_of(preset.usage_coeffs, preset.initial_price, "presets"))
-    return Presets(active=tuple(answer.active), prices=tuple(prices))
+    runtimes = tuple(known[name].exeunit_name for name in answer.active)
+    return Presets(active=tuple(answer.active), prices=tuple(prices), runtimes=runtimes)
 
 
 def _pay(row: _Pay, key: str, asked_at: datetime, now: datetime) -> Pay:

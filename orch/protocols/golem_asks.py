@@ -16,6 +16,7 @@ import msgspec
 
 from orch.model.wire import FileRead, HttpRequest, Secret
 from orch.protocols.base import Endpoint
+from orch.protocols.golem_host import host_endpoints
 from orch.protocols.golem_memory import WRITTEN_OFF
 from orch.protocols.golem_money import OVERLAP, PAGE, RECENT, asked_after
 from orch.protocols.golem_signs import MESSAGE_END, PREFIXES
@@ -63,6 +64,7 @@ def endpoints_of(memory: GolemMemory, now: datetime) -> tuple[Endpoint, ...]:
         _get(memory, "agreements", f"{_MARKET}/agreements?state=Approved"),
         _file(memory, "hardware"),
         _file(memory, "presets"),
+        *host_endpoints(memory),
     )
     if memory.identity is None:
         return always

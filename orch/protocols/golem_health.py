@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 from orch.model.readings import Finding, Health
+from orch.protocols.golem_host import host_findings
 from orch.protocols.golem_work import differences_of, price_of
 
 if TYPE_CHECKING:
@@ -74,7 +75,14 @@ def _selling(memory: GolemMemory) -> tuple[Health, str]:
 
 def findings_of(memory: GolemMemory, now: datetime) -> tuple[Finding, ...]:
     """What the operator should know of the node itself, most urgent kinds first; its money is another matter."""
-    return (*_key(memory), *_provider(memory), *_offers(memory, now), *_network(memory), *_work(memory, now))
+    return (
+        *_key(memory),
+        *_provider(memory),
+        *host_findings(memory),
+        *_offers(memory, now),
+        *_network(memory),
+        *_work(memory, now),
+    )
 
 
 def _key(memory: GolemMemory) -> list[Finding]:

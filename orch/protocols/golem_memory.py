@@ -111,10 +111,29 @@ class Offer(Value):
 
 
 class Presets(Value):
-    """`presets.json`: the active presets in their order, with the price of each."""
+    """`presets.json`: the active presets in their order, with the price and the runtime of each."""
 
     active: tuple[str, ...]
     prices: tuple[Price, ...]
+    runtimes: tuple[str, ...] = ()
+
+
+class Agent(Value):
+    """A process of the provider on this host; None is not known. `device`: whether it may open /dev/kvm."""
+
+    name: str
+    pid: int
+    open_files: int | None = None
+    may_open: int | None = None
+    device: bool | None = None
+
+
+class Host(Value):
+    """What this host says of a provider on it: room beside its files (None: no such directory), /dev/kvm."""
+
+    free_gb: float | None
+    kvm: bool
+    agents: tuple[Agent, ...]
 
 
 class Activity(Value):
@@ -259,3 +278,4 @@ class GolemMemory(Value):
     presets: Presets | None = None
     signs: Signs = Signs()
     failures: dict[str, NoReply] = msgspec.field(default_factory=dict)
+    host: Host | None = None

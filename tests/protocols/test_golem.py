@@ -209,7 +209,7 @@ def keys(memory, now=NOW):
 
 
 def test_money_is_asked_for_once_the_identity_is_known(told):
-    assert set(keys(begin())) == {"me", "net", "offers", "agreements", "hardware", "presets"}
+    assert set(keys(begin())) == {"me", "net", "offers", "agreements", "hardware", "presets", "host"}
     asked = keys(told("healthy_me"))
     assert asked["payAgreements"].request.url == "http://127.0.0.1:7465/payment-api/v1/payAgreements?maxItems=500"
     assert asked["me"].vital

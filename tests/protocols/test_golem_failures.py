@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from orch.errors import AbsurdError, ShapeError
-from orch.model.wire import FileRead, HttpRequest
+from orch.model.wire import FileRead, HttpRequest, ToolCall
 from orch.protocols.golem_money import NEVER_AFTER, PAGE
 from tests.fakes.golem_node import ME, NOW, Node, agreement_id, invoice_row, pay_row, payment_row
 
@@ -203,7 +203,9 @@ def test_payments_that_this_node_sent_are_not_its_own():
 
 
 def test_the_command_line_is_never_used(node):
-    assert {type(each.request) for each in node.endpoints().values()} == {HttpRequest, FileRead}
+    asked = [each.request for each in node.endpoints().values()]
+    assert {type(each) for each in asked} == {HttpRequest, FileRead, ToolCall}
+    assert {each.tool for each in asked if isinstance(each, ToolCall)} == {"host"}
 
 
 def test_a_stale_lock_after_a_power_cut_shows_as_nothing_published(node):
