@@ -1,8 +1,8 @@
 """What the host says of a provider that runs on it: KVM, the room for what is offered, and open files.
 
 Asked only where yagna is reached over loopback and the provider's files lie in a directory of this host.
-Processes of other users are judged by what anybody may read of them; what cannot be known is not told. Sources: ya-provider's
-and golemsp's own checks, yagna's notes on running out of file descriptors.
+Processes of other users are judged by what anybody may read of them; what cannot be known is not told. Sources:
+ya-provider's and golemsp's own checks, yagna's notes on running out of file descriptors.
 """
 
 from __future__ import annotations
