@@ -60,6 +60,7 @@ class NodePlan:
     levers: tuple[FittedLever, ...] = ()
     seed: int = 0
     measure: Callable[[], Any] | None = None
+    levers_every_s: float = LEVERS_EVERY_S
 
 
 @dataclass
@@ -160,7 +161,7 @@ class Adapter(Actor):
 
     def _levers_due(self, now: datetime) -> bool:
         last = self._times.levers_read
-        due = last is None or now - last >= timedelta(seconds=LEVERS_EVERY_S)
+        due = last is None or now - last >= timedelta(seconds=self._plan.levers_every_s)
         return due and bool(self._plan.levers) and not self._times.pulls
 
     # -- levers ------------------------------------------------------------------------------------------

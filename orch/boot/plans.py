@@ -166,6 +166,7 @@ def node_plan(setting: Setting, node: FittedNode) -> NodePlan:
         levers=node.levers,
         seed=zlib.crc32(f"{setting.host}/{node.config.name}".encode()),
         measure=None if target is None else ProcessUsage(target).used,
+        levers_every_s=together_cost(node.levers).read_every_s,
     )
 
 

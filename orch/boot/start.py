@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal
 
 from orch.boot.engine import Arrangement, Engine, Kind
 from orch.boot.probe import answers_as_emulated
 from orch.config.load import from_tables
 from orch.emulator.demo import demo_environment, demo_nodes, unannounced
+from orch.emulator.files import Folder
 from orch.emulator.keeper import load_or_create, save
 from orch.emulator.shell import EmulatorServer
 from orch.errors import DataDirError
@@ -22,9 +25,9 @@ from orch.system.paths import DATABASE_FILE, JOURNAL_FILE, WORLD_DIR
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from orch.config.schema import Config
+    from orch.emulator.asks import Service
     from orch.model.fleet import Mode
 
 DEFAULT_SEED = 1
@@ -71,7 +74,7 @@ def demo_engine(
         place.mkdir(mode=0o700, exist_ok=True)
         world = load_or_create(place, seed, start)
         clock = ScaledClock(speed, max(start, world.time))
-        server = EmulatorServer(world, clock)
+        server = EmulatorServer(world, clock, "free", Folder(place, world))
 
         def keep_world() -> None:
             with server.lock:
@@ -102,7 +105,7 @@ def demo_tables(urls: Any, data_dir: Path, mode: Mode, speed: float) -> dict[str
             "decide_s": max(60.0, 4 * shortest_s),
         },
         "costs": {"usd_per_kwh": 0.15, "watts_idle": 20.0, "watts_per_core": 2.0},
-        **demo_nodes(urls),
+        **demo_nodes(urls, str(data_dir / WORLD_DIR), speed),
     }
 
 
@@ -110,23 +113,32 @@ def demo_tables(urls: Any, data_dir: Path, mode: Mode, speed: float) -> dict[str
 def serve_emulator(
     seed: int = DEFAULT_SEED, speed: float = 1.0, ports: Literal["default", "free"] = "free"
 ) -> Iterator[dict[str, Any]]:
-    """The four emulated nodes alone, until the block ends; gives their URLs and what to configure."""
+    """The four emulated nodes alone, until the block ends; gives their URLs and what to configure.
+
+    Their own files lie in a directory of their own, which is gone afterwards.
+    """
     from orch.emulator.world import World
 
     start = datetime.now(UTC)
     world = World(seed, start)
     clock = RealClock() if speed == 1.0 else ScaledClock(speed, start)
-    with EmulatorServer(world, clock, ports) as server:
-        yield {
-            "schema": 1,
-            "emulated": True,
-            "pid": os.getpid(),
-            "seed": seed,
-            "speed": speed,
-            "urls": server.urls(),
-            "environment": demo_environment() | unannounced(server.urls()),
-            "configuration": demo_nodes(server.urls()),
-        }
+    with TemporaryDirectory(prefix="orch-emulated-") as place:
+        folder = Folder(Path(place), world)
+        with EmulatorServer(world, clock, ports, folder) as server:
+            yield _served(server.urls(), place, seed, speed)
+
+
+def _served(urls: Mapping[Service, str], place: str, seed: int, speed: float) -> dict[str, Any]:
+    return {
+        "schema": 1,
+        "emulated": True,
+        "pid": os.getpid(),
+        "seed": seed,
+        "speed": speed,
+        "urls": dict(urls),
+        "environment": demo_environment() | unannounced(urls, place),
+        "configuration": demo_nodes(urls, place, speed),
+    }
 
 
 def _kept(data_dir: Path) -> Mapping[str, str]:

@@ -1,8 +1,8 @@
-"""The control API: the emulated nodes' levers, and Golem's hand-written files.
+"""The control API: the emulated nodes' levers, their hand-written files, and Storj's restart.
 
 `GET /levers/{node}` -> `{"allocation": RES, "committed": RES, "used": RES}`; `PUT /levers/{node}` with some of
 RES -> 202 `{"accepted": RES}`, 409 `{"error": ...}` when refused, 503 while the node restarts; `GET` and `PUT` of
-`/provider/hardware.json` and `/provider/presets.json`.
+`/provider/hardware.json`, `/provider/presets.json` and `/storagenode/config.yaml`; `POST /restart/disk` -> 202.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from orch.emulator import files
 from orch.emulator.asks import Ask, Response, json_response
 from orch.emulator.dials import RefusedError, RestartingError
 from orch.emulator.facts import NODES, as_dict
-from orch.emulator.provider import FILES
+from orch.emulator.files import PROVIDER
 from orch.model.resources import RESOURCES
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from orch.emulator.world import World
     from orch.model.resources import ResourceName
 
-LARGEST_FILE = 65_536
-
 
 def answer(world: World, ask: Ask, now: datetime) -> Response:
     """Answer one request to the control service."""
@@ -33,8 +32,11 @@ def answer(world: World, ask: Ask, now: datetime) -> Response:
     if room == "levers":
         node = next((each for each in NODES if each == name), None)
         return _missing(ask) if node is None else _lever(world, ask, node, now)
-    if room == "provider" and name in FILES:
-        return _file(world, ask, name, now)
+    file = f"{PROVIDER if room == 'provider' else room}/{name}"
+    if file in files.FILES:
+        return _file(world, ask, file, now)
+    if (room, name) == ("restart", "disk"):
+        return _restart(world, ask, now)
     return _missing(ask)
 
 
@@ -42,8 +44,15 @@ def _missing(ask: Ask) -> Response:
     return json_response({"error": f"there is nothing at {ask.path}"}, 404)
 
 
-def _wrong_method(ask: Ask) -> Response:
-    return json_response({"error": f"{ask.method} is not possible here"}, 405, ("Allow", "GET, PUT"))
+def _wrong_method(ask: Ask, allowed: str = "GET, PUT") -> Response:
+    return json_response({"error": f"{ask.method} is not possible here"}, 405, ("Allow", allowed))
+
+
+def _restart(world: World, ask: Ask, now: datetime) -> Response:
+    if ask.method != "POST":
+        return _wrong_method(ask, "POST")
+    world.restart_storj(now)
+    return json_response({"restarting": "disk"}, 202)
 
 
 def _lever(world: World, ask: Ask, node: NodeName, now: datetime) -> Response:
@@ -80,11 +89,11 @@ def _wanted(body: bytes) -> dict[str, float]:
 
 def _file(world: World, ask: Ask, name: str, now: datetime) -> Response:
     if ask.method == "GET":
-        kind = ("Content-Type", "application/json")
-        return Response(status=200, headers=(kind,), body=world.state.provider.files[name])
+        kind = "text/yaml" if name == files.CONFIG else "application/json"
+        return Response(status=200, headers=(("Content-Type", kind),), body=files.content(world, name) or b"")
     if ask.method != "PUT":
         return _wrong_method(ask)
-    if len(ask.body) > LARGEST_FILE:
-        return json_response({"error": f"the file is larger than {LARGEST_FILE} bytes"}, 413)
-    world.put_file(name, ask.body, now)
+    if len(ask.body) > files.LARGEST_FILE:
+        return json_response({"error": f"the file is larger than {files.LARGEST_FILE} bytes"}, 413)
+    files.put(world, name, ask.body, now)
     return json_response({"written": len(ask.body)}, 202)

@@ -33,6 +33,10 @@ LEAST: dict[NodeName, dict[ResourceName, float]] = {
 """Below this the control API refuses: the node would not start, or could not say it."""
 
 
+NEVER_S = 1e12
+"""A time that no world sees: when a node that does not start will be there."""
+
+
 class RefusedError(OrchError):
     """The control API refuses a value (409); `str()` is the sentence."""
 
@@ -96,7 +100,8 @@ def turn(
     dial.target = dial.target | {change.resource: change.new for change in changes}
     late = {name: now[name] for name in STICKY[node]}
     dial.old = dial.target | late
-    if any(abs(late[name] - dial.target[name]) > TOLERANCE for name in late):
+    sticky = any(change.resource in late for change in changes)
+    if sticky and any(abs(late[name] - dial.target[name]) > TOLERANCE for name in late):
         republish(dial, node, second, draws)
     return changes
 

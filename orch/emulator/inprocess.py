@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from orch.emulator.answers import answer
 from orch.emulator.asks import SERVICES, Ask, Response, Service
+from orch.emulator.handwork import do_in_process
 from orch.model.wire import HttpRequest, NoReply, Reply
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def answer_request(world: World, request: Request, now: datetime) -> tuple[Reply
     NoReply, and follows a redirect within the host.
     """
     if not isinstance(request, HttpRequest):
-        return _none("missing_file", "the emulated services have no files", now, 0.0), 0.0
+        return do_in_process(world, request, now)
     service, host, path, query = _target(request.url)
     if service is None:
         return _none("unreachable", f"there is no emulated service {host}", now, 0.0), 0.0

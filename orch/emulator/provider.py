@@ -146,12 +146,12 @@ def size(offered: Offer) -> dict[ResourceName, float]:
 
 
 def sizes(provider: Provider) -> dict[ResourceName, float] | None:
-    """The limits that the hardware file asks for; None when the agent cannot read it."""
+    """The limits that the files ask for: nothing without an active preset, None if it cannot read them."""
     try:
         read = _read(provider.files)
     except (ValueError, TypeError, KeyError, AttributeError, IndexError):
         return None
-    return None if read is None else size(read)
+    return {"cpu_cores": 0.0, "memory_gb": 0.0, "storage_gb": 0.0} if read is None else size(read)
 
 
 def best_split() -> dict[NodeName, Resources]:

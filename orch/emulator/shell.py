@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from orch.emulator.asks import Response
+    from orch.emulator.files import Folder
     from orch.emulator.world import World
     from orch.ports import Clock
 
@@ -39,14 +40,15 @@ class EmulatorServer:
     """The seven services of one world over HTTP; the time of the answers is the clock's.
 
     `start()` opens all ports and raises OrchError when one is taken. Each connection has a daemon thread; the
-    world itself is used by one thread at a time (`lock`, for others that touch the world meanwhile). `stop()`
-    returns within a fraction of a second, whatever the clients do.
+    world itself is used by one thread at a time (`lock`, for others that touch the world meanwhile). With a
+    `folder` the nodes' files lie there, too. `stop()` returns within a fraction of a second, whatever clients do.
     """
 
-    def __init__(self, world: World, clock: Clock, ports: Ports = "free") -> None:
+    def __init__(self, world: World, clock: Clock, ports: Ports = "free", folder: Folder | None = None) -> None:
         self.world = world
         self.lock = threading.RLock()
         self._clock = clock
+        self._folder = folder
         self._ports: dict[Service, int] = DEFAULT_PORTS if ports == "default" else dict.fromkeys(SERVICES, 0)
         self._listeners: dict[Service, _Listener] = {}
 
@@ -86,7 +88,13 @@ class EmulatorServer:
     def answer(self, ask: Ask) -> Response:
         """Answer one question at the clock's time."""
         with self.lock:
-            return answer(self.world, ask, self._clock.now())
+            now = self._clock.now()
+            if self._folder is not None:
+                self._folder.take_up(now)
+            response = answer(self.world, ask, now)
+            if self._folder is not None and ask.service == "control" and ask.method == "PUT":
+                self._folder.put_down()
+            return response
 
 
 class _Listener(ThreadingHTTPServer):

@@ -7,43 +7,28 @@ for. Time moves in whole minutes; demand, prices and failures are the same whate
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 
-from orch.emulator import dials, golem, grass, provider, storj, storj_money, streamr
+from orch.emulator import dials, golem, grass, provider, storj, storj_file, streamr
 from orch.emulator.dials import Change, Dial
 from orch.emulator.draws import Draws
-from orch.emulator.facts import DAY_MINUTES, HISTORY_DAYS, MINUTE, NODES, POOR_SPLIT, NodeName, as_dict
+from orch.emulator.facts import DAY_MINUTES, HISTORY_DAYS, HOST, MINUTE, NODES, POOR_SPLIT, NodeName, as_dict
 from orch.emulator.golem import GolemEconomy, GolemState
-from orch.emulator.grass import GrassEconomy, GrassState, epoch_name
+from orch.emulator.grass import GrassEconomy, GrassState
 from orch.emulator.market import Market
 from orch.emulator.outages import Outages
 from orch.emulator.provider import Provider
 from orch.emulator.storj import StorjEconomy, StorjState
 from orch.emulator.streamr import StreamrEconomy, StreamrState
-from orch.model.base import Value
-from orch.model.money import Amounts
+from orch.emulator.truth import Truth, books_of
 from orch.model.resources import RESOURCES, ResourceName, Resources, resources
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 Presence: TypeAlias = Literal["up", "refused", "unavailable"]
-
-
-class Truth(Value):
-    """What one stream of income amounts to in truth, by the evidence its network gives; penalties apart."""
-
-    unit: str
-    amounts: Amounts
-    penalty: Decimal = Decimal(0)
-
-    @property
-    def total(self) -> Decimal:
-        """The whole amount, penalties not taken off."""
-        return self.amounts.total
 
 
 class WorldState(msgspec.Struct):
@@ -61,6 +46,7 @@ class WorldState(msgspec.Struct):
     log: list[Change]
     over: list[float]
     paused: bool = False
+    storj_config: bytes = b""
 
 
 class World:
@@ -90,6 +76,8 @@ class World:
             self.storj.place(first)
             self.streamr.place(first)
             self.state = state
+            if not state.storj_config:
+                state.storj_config = storj_file.begin(state.dials["disk"].target["storage_gb"])
 
     def _begin(self, start_minute: int, first: int) -> WorldState:
         split = {node: as_dict(amounts) for node, amounts in POOR_SPLIT.items()}
@@ -105,6 +93,7 @@ class World:
             grass=self.grass.begin(first),
             log=[],
             over=[],
+            storj_config=storj_file.begin(split["disk"]["storage_gb"]),
         )
 
     # --- time ---------------------------------------------------------------------------------------------
@@ -251,13 +240,37 @@ class World:
         second = now.timestamp()
         dials.check(node, wanted)
         dial = self.state.dials[node]
-        if node == "disk" and dial.pending(second):
+        if node == "disk" and "storage_gb" in wanted and dial.pending(second):
             raise dials.RestartingError("the node is restarting")
         changes = dials.turn(dial, node, wanted, second, self.draws)
         if node == "compute" and changes:
             provider.set_profile(self.state.provider, dial.target, second, dial.due_s)
+        self._write_config(changes)
         self._changed(changes, second)
         return resources(dial.target)
+
+    def put_storj_config(self, body: bytes, now: datetime) -> None:
+        """Write the storage node's config.yaml, which it reads at its next start."""
+        self.advance(now)
+        self.state.storj_config = body
+        self._changed([], now.timestamp())
+
+    def restart_storj(self, now: datetime) -> None:
+        """Restart the storage node: it reads its config.yaml, and is away meanwhile.
+
+        With less than the least it does not start, and stays away until it is started with more.
+        """
+        self.advance(now)
+        second = now.timestamp()
+        dial = self.state.dials["disk"]
+        wanted = min(storj_file.allocated_gb(self.state.storj_config), HOST.or_zero("storage_gb"))
+        in_force = dict(dial.in_force(second))
+        changes = dials.turn(dial, "disk", {"storage_gb": wanted}, second, self.draws)
+        dial.old = dial.target | {"storage_gb": in_force["storage_gb"]}
+        dials.republish(dial, "disk", second, self.draws)
+        if wanted < dials.LEAST["disk"]["storage_gb"]:
+            dial.due_s = dials.NEVER_S
+        self._changed(changes, second)
 
     def put_file(self, name: str, body: bytes, now: datetime) -> None:
         """Write one of the provider's files; its agent notices within seconds and ignores what it cannot read."""
@@ -273,6 +286,12 @@ class World:
             if changes:
                 dial.due_s = due
         self._changed(changes, second)
+
+    def _write_config(self, changes: list[Change]) -> None:
+        """What the control API set without the file stands in the file, too."""
+        for change in changes:
+            if change.node == "disk" and change.resource == "storage_gb":
+                self.state.storj_config = storj_file.with_allocation(self.state.storj_config, change.new)
 
     def _changed(self, changes: list[Change], second: float) -> None:
         self.state.log.extend(changes)
@@ -294,41 +313,14 @@ class World:
             dial.old, dial.due_s = dial.target, min(dial.due_s, second)
             if node == "compute":
                 provider.set_profile(self.state.provider, dial.target, second, second)
+        self._write_config(changes)
         self._changed(changes, second)
 
     # --- truth --------------------------------------------------------------------------------------------
 
     def truth(self) -> dict[tuple[NodeName, str], Truth]:
-        """The exact amount of every stream in the networks' own books at the world's time, in its native unit.
-
-        Work that no debit note has counted yet and the points of a running epoch (0 until it ends) are in none.
-
-        Keys: `satellite:YYYY-MM` (USD, gross), agreement id (GLM, less what was written off), the operator's
-        address (DATA, gross of the protocol's fee) and the epoch's name (GRASS_POINTS).
-        """
-        state = self.state
-        streams: dict[tuple[NodeName, str], Truth] = {}
-        for index, satellite in enumerate(state.storj.satellites):
-            identity = storj.SATELLITES[index][0]
-            for month, amounts in storj_money.truth(self.storj, index, satellite, state.minute).items():
-                streams["disk", f"{identity}:{month}"] = Truth(unit="USD", amounts=amounts)
-        for agreement in state.golem.agreements:
-            due, paid = agreement.due_at(state.minute), agreement.paid_at(state.minute)
-            owed = 0 if agreement.status_at(state.minute) == "REJECTED" else due - paid
-            amounts = Amounts(settled=_whole(paid), accrued=_whole(owed))
-            streams["compute", agreement.id] = Truth(unit="GLM", amounts=amounts)
-        outstanding = sum(self.streamr.outstanding(state.streamr.pieces[-1], state.minute * MINUTE))
-        streams["relay", self.streamr.operator] = Truth(
-            unit="DATA",
-            amounts=Amounts(settled=_whole(state.streamr.realised), accrued=_whole(outstanding)),
-            penalty=_whole(state.streamr.penalty),
-        )
-        *ended, current = state.grass.epochs
-        points = {epoch.month: self.grass.points(epoch) for epoch in ended} | {current.month: Decimal(0)}
-        for month, amount in points.items():
-            amounts = Amounts(speculative=amount)
-            streams["address", epoch_name(month)] = Truth(unit="GRASS_POINTS", amounts=amounts)
-        return streams
+        """The exact amount of every stream in the networks' own books at the world's time; see `books_of`."""
+        return books_of(self)
 
     def usd_income(self, node: NodeName) -> float:
         """USD truly earned since the history began, each part at the price of the minute it was earned in.
@@ -372,8 +364,3 @@ class World:
 def when(second: float) -> datetime:
     """A Unix time as an aware UTC datetime."""
     return datetime.fromtimestamp(second, UTC)
-
-
-def _whole(atoms: int) -> Decimal:
-    """Wei or atto-GLM as a whole unit's exact decimal."""
-    return Decimal(atoms).scaleb(-18)

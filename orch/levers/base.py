@@ -37,7 +37,7 @@ class CostPrior(Value):
     change can be read back at the earliest; `deadline_s`: real seconds after which it did not take; `dwell_s`:
     seconds of the clock for which the node must be left alone afterwards, whatever the general hold is.
     `verify_s`: seconds of the clock until earnings can tell what a change brought, None for as long as the
-    node's protocol says.
+    node's protocol says. `read_every_s`: seconds of the clock between two readings while nothing happens.
     """
 
     downtime_s: float
@@ -45,10 +45,14 @@ class CostPrior(Value):
     deadline_s: float
     dwell_s: float = 0.0
     verify_s: float | None = None
+    read_every_s: float = 120.0
 
 
 class LeverSpec(Protocol):
-    """A kind of lever: one module, one object of this shape, one entry point in `orch.levers`."""
+    """A kind of lever: one module, one object of this shape, one entry point in `orch.levers`.
+
+    It may have `cannot`: in a few words each, what an operator might expect of it in vain.
+    """
 
     @property
     def kind(self) -> str:

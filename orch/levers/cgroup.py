@@ -1,8 +1,8 @@
 """The lever of control groups: processor time and memory by the kernel's own files, version 1 and 2.
 
 https://docs.kernel.org/admin-guide/cgroup-v2.html and .../cgroup-v1/memory.html. An unlimited group has the
-whole machine; giving it the whole machine takes the limit away. Memory gets its soft limit first, and no hard
-limit that the group already exceeds: the kernel would kill the node.
+whole machine; giving it the whole machine takes the limit away. Memory gets its soft limit first, which makes the
+kernel take back what the group can do without, and then no hard limit that it still exceeds: that would kill it.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 PERIOD_US = 100_000
 LEAST_QUOTA_US = 1_000
 UNLIMITED_BYTES = 1 << 60
+PAGE_BYTES = 65_536
+"""The largest page of any kernel: limits are kept in whole ones."""
 
 
 class CgroupOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -65,6 +67,11 @@ class CgroupLever:
 
     kind = "cgroup"
     options = CgroupOptions
+    cannot = (
+        "set storage or bandwidth",
+        "keep a limit over a restart of the group or the machine: the next reading finds it gone",
+        "limit a group that systemd or Docker may set as well: use their lever for theirs",
+    )
 
     def sets(self, protocol: str, options: CgroupOptions) -> tuple[ResourceName, ...]:  # noqa: ARG002 - the contract's signature
         """Cores and memory."""
@@ -80,7 +87,7 @@ class CgroupLever:
         cores = yield from _cores(group)
         limit_bytes = yield from _number(_memory_file(group, "limit"))
         memory_bytes = UNLIMITED_BYTES if limit_bytes < 0 else limit_bytes
-        used_bytes = yield from _number(_memory_file(group, "used"))
+        used_bytes = yield from _used_bytes(group)
         whole = group.machine
         memory_gb = min(memory_bytes / 1e9, whole.or_zero("memory_gb"))
         return LeverReading(
@@ -91,21 +98,17 @@ class CgroupLever:
         )
 
     def apply(self, options: CgroupOptions, goal: Resources) -> Task[None]:
-        """Set cores and memory; an amount of the whole machine or more takes the limit away.
+        """Set memory and cores; an amount of the whole machine or more takes the limit away.
 
         Raises:
-            LeverError: The group is gone, or it uses more memory than the limit would leave it: then nothing
-                was changed.
+            LeverError: The group is gone, or it uses more memory than the limit would leave it: its limits are
+                then as before.
         """
         group = yield from _find(options)
         if goal.memory_gb is not None:
-            used_bytes = yield from _number(_memory_file(group, "used"))
-            if goal.memory_gb < group.machine.or_zero("memory_gb"):
-                refuse_below_use("the group", used_bytes, goal.memory_gb)
+            yield from _set_memory(group, goal.memory_gb)
         if goal.cpu_cores is not None:
             yield from _set_cores(group, goal.cpu_cores)
-        if goal.memory_gb is not None:
-            yield from _set_memory(group, goal.memory_gb)
 
     def describe(self, options: CgroupOptions, goal: Resources) -> str:
         """The limits that would be written."""
@@ -205,8 +208,39 @@ def _set_memory(group: _Group, memory_gb: float) -> Task[None]:
     whole = memory_gb >= grain(group.machine.or_zero("memory_gb"))
     nothing = "max" if group.version == 2 else "-1"
     text = nothing if whole else str(round(memory_gb * 1e9))
-    yield from _put(_memory_file(group, "soft"), text)
-    yield from _put(_memory_file(group, "limit"), text)
+    soft = _memory_file(group, "soft")
+    if whole:
+        yield from _put_soft(soft, text)
+        yield from _put(_memory_file(group, "limit"), text)
+        return
+    refuse_below_use("the group", (yield from _used_bytes(group)), memory_gb)
+    before = (yield from content(soft)).decode().strip()
+    try:
+        yield from _put_soft(soft, text)
+        refuse_below_use("the group", (yield from _used_bytes(group)), memory_gb)
+        yield from _put(_memory_file(group, "limit"), text)
+    except LeverError:
+        yield from _put(soft, before)
+        raise
+
+
+def _put_soft(path: str, text: str) -> Task[None]:
+    """A soft limit is not read back later, so it is looked at now: a low one left behind slows the node down."""
+    yield from _put(path, text)
+    kept = yield from _number(path)
+    unlimited = kept < 0 or kept >= UNLIMITED_BYTES
+    took = abs(kept - int(text)) <= PAGE_BYTES if text.isdigit() else unlimited
+    if not took:
+        raise LeverError(f"{path} did not take {text}: it still says {kept}")
+
+
+def _used_bytes(group: _Group) -> Task[int]:
+    """Memory that cannot be taken back at once: what is charged to the group less its cached files not in use."""
+    charged = yield from _number(_memory_file(group, "used"))
+    statistics = (yield from content_if_there(f"{group.memory}/memory.stat")) or b""
+    counts = dict(line.split(b" ", 1) for line in statistics.splitlines() if b" " in line)
+    cached = counts.get(b"total_inactive_file", counts.get(b"inactive_file", b"0"))
+    return max(0, charged - int(cached)) if cached.isdigit() else charged
 
 
 def _memory_file(group: _Group, which: str) -> str:

@@ -47,6 +47,10 @@ class CommandLever:
 
     kind = "command"
     options = CommandOptions
+    cannot = (
+        "know more than your programs say: what `read` prints is believed",
+        "leave anything running: what `apply` starts ends with it",
+    )
 
     def sets(self, protocol: str, options: CommandOptions) -> tuple[ResourceName, ...]:  # noqa: ARG002 - the contract's signature
         """What the operator says that the program sets."""

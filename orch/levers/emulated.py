@@ -12,11 +12,10 @@ import msgspec
 
 from orch.errors import LeverError
 from orch.levers.base import CostPrior, LeverReading, Task
-from orch.model.resources import RESOURCES, SHORT, Resources
+from orch.model.resources import RESOURCES, SHORT, ResourceName, Resources, resources
 from orch.model.wire import HttpRequest, NoReply
 
 if TYPE_CHECKING:
-    from orch.model.resources import ResourceName
     from orch.model.wire import Reply
 
 DEADLINE_S = 180.0
@@ -29,10 +28,11 @@ OTHER_COST = CostPrior(downtime_s=5.0, settle_s=5.0, deadline_s=DEADLINE_S, veri
 
 
 class EmulatedOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`url` of the control service and the `node` as the world names it."""
+    """`url` of the control service, the `node` as the world names it, and what is set by this lever of it."""
 
     url: str
     node: str
+    sets: tuple[ResourceName, ...] = RESOURCES
 
     @property
     def address(self) -> str:
@@ -55,7 +55,9 @@ class _Fault(msgspec.Struct):
 
 
 class EmulatedLever:
-    """Sets all four resources of any emulated node."""
+    """Sets any resource of any emulated node."""
+
+    cannot = ("set anything real",)
 
     @property
     def kind(self) -> str:
@@ -67,9 +69,9 @@ class EmulatedLever:
         """Where the control API is, and the node's name there."""
         return EmulatedOptions
 
-    def sets(self, protocol: str, options: object) -> tuple[ResourceName, ...]:  # noqa: ARG002 - the contract's signature
-        """All resources, whatever the protocol."""
-        return RESOURCES
+    def sets(self, protocol: str, options: EmulatedOptions) -> tuple[ResourceName, ...]:  # noqa: ARG002 - the contract's signature
+        """What its options say; all resources where they say nothing."""
+        return tuple(name for name in RESOURCES if name in options.sets)
 
     def cost(self, protocol: str, options: object) -> CostPrior:  # noqa: ARG002 - the contract's signature
         """A restart for Storj, new offers for Golem, next to nothing for the others."""
@@ -84,7 +86,8 @@ class EmulatedLever:
             limits = msgspec.json.decode(answer.body, type=_Limits)
         except msgspec.MsgspecError as fault:
             raise LeverError(f"the limits of {options.node} could not be read: {fault}") from fault
-        return LeverReading(allocation=limits.allocation, committed=limits.committed, used=limits.used)
+        stated = resources({name: limits.allocation.get(name) for name in options.sets})
+        return LeverReading(allocation=stated, committed=limits.committed, used=limits.used)
 
     def apply(self, options: EmulatedOptions, goal: Resources) -> Task[None]:
         """Ask for the known resources of `goal`. Raises LeverError with the sentence of a refusal."""

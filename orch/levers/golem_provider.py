@@ -2,61 +2,64 @@
 
 The agent takes an edit up within seconds, withdraws its offers and publishes new ones; a running agreement keeps
 its size. When the new offers cannot be made it is left with none and says nothing: its presets are then taken back
-and given again, which makes it try anew.
+and given again, which makes it try anew. To give nothing its presets are taken off the market: a running agreement
+goes on to its end, while stopping the agent would break it.
 """
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
 from orch.errors import LeverError
-from orch.levers.asking import content, grain, pause, write
+from orch.levers.asking import grain, pause
 from orch.levers.base import CostPrior, LeverReading, LeverSpec, Task
+from orch.levers.golem_files import (
+    GIB_GB,
+    hardware_of,
+    presets_of,
+    put_on_sale,
+    take_off_sale,
+    write_coefficients,
+    write_profile,
+)
+from orch.levers.golem_price import COEFFICIENTS, Peg, Repricing, repricing
 from orch.model.resources import Resources
-from orch.model.wire import FileWrite, HttpRequest, NoReply, Reply, Secret
+from orch.model.wire import HttpRequest, NoReply, Reply, Secret
 
 if TYPE_CHECKING:
+    from orch.levers.golem_files import Profile
+    from orch.levers.golem_price import GlmPrice
     from orch.model.resources import ResourceName
 
-GIB_GB = 1.073741824
-BACKUP = ".before-orch"
-LOOK_EVERY_S = 3.0
-TAKEN_UP_S = 30.0
-"""The agent looks at its files every few seconds; later than this it has failed."""
-TOGGLE_S = 10.0
+LOOKS = 10
+"""So often offers are looked at before the agent has failed: it looks at its files every few seconds."""
+TOGGLE_LOOKS = 4
 NEAR = 0.01
-PAUSED = "active-before-orch"
 THREADS, MEMORY, STORAGE = "golem.inf.cpu.threads", "golem.inf.mem.gib", "golem.inf.storage.gib"
+VECTOR, PRICES = "golem.com.usage.vector", "golem.com.pricing.model.linear.coeffs"
+
+POSITIVE = msgspec.Meta(gt=0.0)
 
 
 class GolemProviderOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The agent's data directory, and the daemon's address and key, to see what is published."""
+    """The agent's data directory, and the daemon's address and key, to see what is published.
+
+    `look_every_s`: seconds between two looks at the offers after an edit. `usd_per_cpu_hour` and `usd_per_hour`
+    (of wall time) peg the price to USD: once the price of GLM has taken it further from them than
+    `price_band_pct`, it is set anew, at most once in `price_hold_s`.
+    """
 
     path: str
     app_key: Secret | None = None
     url: str = "http://127.0.0.1:7465"
     dwell_s: Annotated[float, msgspec.Meta(ge=0.0)] = 3600.0
-
-
-class _Profile(msgspec.Struct):
-    cpu_threads: int
-    mem_gib: float
-    storage_gib: float
-
-
-class _Hardware(msgspec.Struct):
-    active: str
-    profiles: dict[str, _Profile]
-
-
-class _Presets(msgspec.Struct):
-    """`paused` is orch's own note of what was active before it took the presets back."""
-
-    active: tuple[str, ...] = ()
-    paused: tuple[str, ...] = msgspec.field(name=PAUSED, default=())
+    look_every_s: Annotated[float, msgspec.Meta(ge=0.1, le=60.0)] = 3.0
+    usd_per_cpu_hour: Annotated[float, POSITIVE] | None = None
+    usd_per_hour: Annotated[float, POSITIVE] | None = None
+    price_band_pct: Annotated[float, msgspec.Meta(ge=1.0, le=100.0)] = 10.0
+    price_hold_s: Annotated[float, msgspec.Meta(ge=1800.0)] = 6 * 3600.0
 
 
 class _Offer(msgspec.Struct):
@@ -68,6 +71,11 @@ class GolemProviderLever:
 
     kind = "golem_provider"
     options = GolemProviderOptions
+    cannot = (
+        "take back what a running agreement has: it keeps its size and price until it ends",
+        "set bandwidth, or parts of a thread",
+        "keep a restarted agent without presets running: while nothing is on sale, do not restart it",
+    )
 
     def sets(self, protocol: str, options: GolemProviderOptions) -> tuple[ResourceName, ...]:  # noqa: ARG002 - the contract's signature
         """Cores (whole threads), memory and storage."""
@@ -75,39 +83,48 @@ class GolemProviderLever:
 
     def cost(self, protocol: str, options: GolemProviderOptions) -> CostPrior:  # noqa: ARG002 - the contract's signature
         """New offers take minutes to reach the network."""
-        return CostPrior(downtime_s=60.0, settle_s=5.0, deadline_s=180.0, dwell_s=options.dwell_s)
+        return CostPrior(
+            downtime_s=60.0,
+            settle_s=5.0,
+            deadline_s=180.0,
+            dwell_s=options.dwell_s,
+            read_every_s=600.0,
+        )
 
     def read(self, options: GolemProviderOptions) -> Task[LeverReading]:
-        """What is offered; the file's word while nothing is (an agreement runs, or no preset is active).
+        """What is offered; while nothing is, the file's word, or nothing if orch has taken it off the market.
 
         Raises:
             LeverError: The files cannot be read or are not the agent's.
         """
-        profile = (yield from _hardware(options))[1]
+        profile = (yield from hardware_of(options.path))[1]
         offers = yield from _offers(options)
-        return LeverReading(allocation=_offered(offers[0]) if offers else _of(profile))
+        if offers:
+            return LeverReading(allocation=_offered(offers[0]))
+        presets = (yield from presets_of(options.path))[1]
+        drained = bool(presets.paused) and not presets.active
+        return LeverReading(allocation=profile.withdrawn if drained else profile.resources)
 
     def apply(self, options: GolemProviderOptions, goal: Resources) -> Task[None]:
-        """Edit the active profile and wait until it is offered.
+        """Edit the active profile and wait until it is offered; with no core, wait until nothing is.
 
         Raises:
             LeverError: Not whole threads, not the agent's files, or the agent was left without an offer.
         """
         threads = goal.cpu_cores
-        if threads is not None and (abs(threads - round(threads)) > NEAR or round(threads) < 1):
-            raise LeverError(f"a provider has at least one whole thread, not {threads:g}: deactivate its presets")
-        before, profile = yield from _hardware(options)
-        wanted = _Profile(
-            cpu_threads=profile.cpu_threads if threads is None else round(threads),
-            mem_gib=profile.mem_gib if goal.memory_gb is None else goal.memory_gb / GIB_GB,
-            storage_gib=profile.storage_gib if goal.storage_gb is None else goal.storage_gb / GIB_GB,
-        )
-        yield from _restore_presets(options)
+        if threads is not None and abs(threads - round(threads)) > NEAR:
+            raise LeverError(f"a provider has whole threads, not {threads:g}")
+        if threads is not None and round(threads) < 1:
+            yield from _drain(options, goal)
+            return
+        before, profile = yield from hardware_of(options.path)
+        wanted = profile.with_goal(goal)
+        yield from presets_of(options.path)
         had_offers = bool((yield from _offers(options)))
-        path = _file(options, "hardware.json")
-        after = _with_profile(before, wanted)
-        yield from write(FileWrite(path=path, body=after, expected=before, backup_suffix=BACKUP))
-        if not had_offers or (yield from _taken_up(options, wanted)):
+        yield from write_profile(options.path, before, wanted)
+        if not (yield from put_on_sale(options.path)) and not had_offers:
+            return
+        if (yield from _taken_up(options, wanted)) or (yield from _is_busy(options)):
             return
         yield from _toggle_presets(options)
         if not (yield from _taken_up(options, wanted)):
@@ -115,6 +132,8 @@ class GolemProviderLever:
 
     def describe(self, options: GolemProviderOptions, goal: Resources) -> str:
         """The command that does the same."""
+        if goal.cpu_cores is not None and round(goal.cpu_cores) < 1:
+            return f"ya-provider preset deactivate <each active one in {options.path}>"
         parts = []
         if goal.cpu_cores is not None:
             parts.append(f"--cpu-threads {goal.cpu_cores:g}")
@@ -124,48 +143,94 @@ class GolemProviderLever:
             parts.append(f"--storage-gib {goal.storage_gb / GIB_GB:.4f}")
         return f"ya-provider profile update --name <the active one in {options.path}> {' '.join(parts)}"
 
+    # -- prices ------------------------------------------------------------------------------------------
 
-def _file(options: GolemProviderOptions, name: str) -> str:
-    return str(PurePosixPath(options.path) / name)
+    def peg(self, options: GolemProviderOptions) -> Peg | None:
+        """What the price is pegged to; None when it is not."""
+        if options.usd_per_cpu_hour is None and options.usd_per_hour is None:
+            return None
+        return Peg(
+            cpu_usd_per_hour=options.usd_per_cpu_hour,
+            wall_usd_per_hour=options.usd_per_hour,
+            band_pct=options.price_band_pct,
+            hold_s=options.price_hold_s,
+        )
+
+    def look_at_price(self, options: GolemProviderOptions, price: GlmPrice) -> Task[Repricing | None]:
+        """What the price should be changed to; None while it is near its peg."""
+        peg = self.peg(options)
+        if peg is None:
+            return None
+        presets = (yield from presets_of(options.path))[1]
+        return repricing(peg, presets, price)
+
+    def reprice(self, options: GolemProviderOptions, order: Repricing) -> Task[None]:
+        """Write new prices and wait until they are offered.
+
+        Raises:
+            LeverError: The prices are no more what they were when the order was made, or nobody takes them up.
+        """
+        before, presets = yield from presets_of(options.path)
+        now = {each.name: each.usage_coeffs for each in presets.presets}
+        if any(now.get(name, {}).get(key) != was for name, key, was, _ in order.changes):
+            raise LeverError("the prices were changed by somebody else meanwhile: they are left alone")
+        changes: dict[str, dict[str, float]] = {}
+        for name, key, _, becomes in order.changes:
+            changes.setdefault(name, {})[key] = becomes
+        had_offers = bool((yield from _offers(options)))
+        yield from write_coefficients(options.path, before, changes)
+        if not had_offers:
+            return
+        for _ in range(LOOKS):
+            yield from pause(options.look_every_s)
+            offers = yield from _offers(options)
+            if offers and all(_asks(offer, order) for offer in offers):
+                return
+        raise LeverError("the agent publishes no offer at the new price: see its log")
 
 
-def _hardware(options: GolemProviderOptions) -> Task[tuple[bytes, _Profile]]:
-    path = _file(options, "hardware.json")
-    body = yield from content(path)
-    try:
-        found = msgspec.json.decode(body, type=_Hardware)
-    except msgspec.MsgspecError as error:
-        raise LeverError(f"{path} is not what the agent writes: {error}") from error
-    profile = found.profiles.get(found.active)
-    if profile is None:
-        raise LeverError(f"{path} has no profile {found.active}, which it calls the active one")
-    return body, profile
+def _drain(options: GolemProviderOptions, goal: Resources) -> Task[None]:
+    """Take everything off the market; what agreements have, they keep until they end."""
+    before, profile = yield from hardware_of(options.path)
+    yield from take_off_sale(options.path)
+    wanted = profile.with_goal(goal)
+    if wanted != profile:
+        yield from write_profile(options.path, before, wanted)
+    for _ in range(LOOKS):
+        if not (yield from _offers(options)):
+            return
+        yield from pause(options.look_every_s)
+    raise LeverError("the agent goes on offering although no preset is active: see its log")
 
 
-def _with_profile(before: bytes, wanted: _Profile) -> bytes:
-    """The file with three values of its active profile replaced; what orch does not know stays."""
-    document: dict[str, Any] = msgspec.json.decode(before)
-    document["profiles"][document["active"]] |= {
-        "cpu_threads": wanted.cpu_threads,
-        "mem_gib": wanted.mem_gib,
-        "storage_gib": wanted.storage_gib,
-    }
-    return msgspec.json.format(msgspec.json.encode(document), indent=2)
-
-
-def _offers(options: GolemProviderOptions) -> Task[tuple[_Offer, ...]]:
+def _asked(options: GolemProviderOptions, path: str) -> Task[bytes]:
     if options.app_key is None:
         raise LeverError("without the daemon's app_key nobody sees what is offered: configure it")
     headers = (("Authorization", Secret(value=f"Bearer {options.app_key.value}")),)
     answer: Reply | NoReply = yield HttpRequest(
-        url=f"{options.url.rstrip('/')}/market-api/v1/offers", secret_headers=headers, deadline_s=10.0
+        url=f"{options.url.rstrip('/')}/market-api/v1/{path}", secret_headers=headers, deadline_s=10.0
     )
     if isinstance(answer, NoReply):
         raise LeverError(f"the daemon does not say what is offered: {answer.sentence}")
+    return answer.body
+
+
+def _offers(options: GolemProviderOptions) -> Task[tuple[_Offer, ...]]:
+    body = yield from _asked(options, "offers")
     try:
-        return msgspec.json.decode(answer.body, type=tuple[_Offer, ...])
+        return msgspec.json.decode(body, type=tuple[_Offer, ...])
     except msgspec.MsgspecError as error:
         raise LeverError(f"the daemon does not say what is offered: {error}") from error
+
+
+def _is_busy(options: GolemProviderOptions) -> Task[bool]:
+    """Whether an agreement runs: until it ends, an agent that takes one at a time offers nothing."""
+    body = yield from _asked(options, "agreements?state=Approved")
+    try:
+        rows = msgspec.json.decode(body, type=list[dict[str, Any]])
+    except msgspec.MsgspecError as error:
+        raise LeverError(f"the daemon does not say what is agreed: {error}") from error
+    return any(row.get("role") == "Provider" for row in rows)
 
 
 def _offered(offer: _Offer) -> Resources:
@@ -178,19 +243,27 @@ def _offered(offer: _Offer) -> Resources:
     )
 
 
-def _of(profile: _Profile) -> Resources:
-    return Resources(
-        cpu_cores=float(profile.cpu_threads),
-        memory_gb=grain(profile.mem_gib * GIB_GB),
-        storage_gb=grain(profile.storage_gib * GIB_GB),
+def _asks(offer: _Offer, order: Repricing) -> bool:
+    """Whether an offer asks the price of a changed preset."""
+    prices = dict(zip(offer.properties.get(VECTOR, ()), offer.properties.get(PRICES, ()), strict=False))
+    wanted: dict[str, dict[str, float]] = {}
+    for name, key, _, becomes in order.changes:
+        wanted.setdefault(name, {})[key] = becomes
+    return any(
+        all(
+            abs(prices.get(key, -1.0) - value) <= 1e-6 * value
+            for key, value in each.items()
+            if key in COEFFICIENTS
+        )
+        for each in wanted.values()
     )
 
 
-def _taken_up(options: GolemProviderOptions, wanted: _Profile) -> Task[bool]:
+def _taken_up(options: GolemProviderOptions, wanted: Profile) -> Task[bool]:
     """Whether every offer has the wanted size, within the time the agent needs to see an edit."""
-    goal = _of(wanted)
-    for _ in range(round(TAKEN_UP_S / LOOK_EVERY_S)):
-        yield from pause(LOOK_EVERY_S)
+    goal = wanted.resources
+    for _ in range(LOOKS):
+        yield from pause(options.look_every_s)
         offers = yield from _offers(options)
         if offers and all(_about(_offered(offer), goal) for offer in offers):
             return True
@@ -203,35 +276,9 @@ def _about(found: Resources, wanted: Resources) -> bool:
 
 def _toggle_presets(options: GolemProviderOptions) -> Task[None]:
     """Take the presets back and give them again; if nobody comes back to that, the next change does."""
-    path = _file(options, "presets.json")
-    before, found = yield from _presets(path)
-    if not found.active:
-        return
-    document: dict[str, Any] = msgspec.json.decode(before)
-    paused = msgspec.json.format(msgspec.json.encode({**document, "active": [], PAUSED: found.active}), indent=2)
-    yield from write(FileWrite(path=path, body=paused, expected=before, backup_suffix=BACKUP))
-    yield from pause(TOGGLE_S)
-    yield from write(FileWrite(path=path, body=before, expected=paused))
-
-
-def _restore_presets(options: GolemProviderOptions) -> Task[None]:
-    """Give back what a change that was cut short had taken."""
-    path = _file(options, "presets.json")
-    before, found = yield from _presets(path)
-    if not found.paused:
-        return
-    document: dict[str, Any] = msgspec.json.decode(before)
-    del document[PAUSED]
-    body = msgspec.json.format(msgspec.json.encode({**document, "active": found.paused}), indent=2)
-    yield from write(FileWrite(path=path, body=body, expected=before))
-
-
-def _presets(path: str) -> Task[tuple[bytes, _Presets]]:
-    body = yield from content(path)
-    try:
-        return body, msgspec.json.decode(body, type=_Presets)
-    except msgspec.MsgspecError as error:
-        raise LeverError(f"{path} is not what the agent writes: {error}") from error
+    yield from take_off_sale(options.path)
+    yield from pause(TOGGLE_LOOKS * options.look_every_s)
+    yield from put_on_sale(options.path)
 
 
 LEVER: LeverSpec = GolemProviderLever()

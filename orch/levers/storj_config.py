@@ -29,6 +29,7 @@ DOCKER_VARIABLE = "STORAGE"
 LEAST_GB = 500.0
 """The node does not start with less, unless its own minimum was lowered."""
 DAY_S = 86_400.0
+SETTLE_S = 5.0
 SET = re.compile(rb"^storage\.allocated-disk-space[ \t]*:[^\r\n]*", re.MULTILINE)
 UNSET = re.compile(rb"^#[ \t]*storage\.allocated-disk-space[ \t]*:[^\r\n]*", re.MULTILINE)
 BACKUP = ".before-orch"
@@ -91,6 +92,12 @@ class StorjConfigLever:
 
     kind = "storj_config"
     options = StorjConfigOptions
+    cannot = (
+        "take space back that is filled: less than is stored only stops it from growing",
+        "set cores, memory or bandwidth: a lever of the system does",
+        "act without a restart, during which the node misses audits",
+        "have a say where a flag, the environment or Docker's STORAGE sets the allocation",
+    )
 
     def sets(self, protocol: str, options: StorjConfigOptions) -> tuple[ResourceName, ...]:  # noqa: ARG002 - the contract's signature
         """Storage."""
@@ -98,23 +105,27 @@ class StorjConfigLever:
 
     def cost(self, protocol: str, options: StorjConfigOptions) -> CostPrior:  # noqa: ARG002 - the contract's signature
         """A restart, at most once a day."""
-        deadline = options.restart_timeout_s + options.ready_timeout_s
-        return CostPrior(downtime_s=120.0, settle_s=5.0, deadline_s=deadline, dwell_s=DAY_S)
+        deadline = SETTLE_S + options.restart_timeout_s + options.ready_timeout_s
+        return CostPrior(
+            downtime_s=120.0, settle_s=SETTLE_S, deadline_s=deadline, dwell_s=DAY_S, read_every_s=600.0
+        )
 
     def read(self, options: StorjConfigOptions) -> Task[LeverReading]:
         """What the running node says it may use, and uses. Raises LeverError while it says nothing."""
         disk = yield from _disk(options)
-        allocated = disk.available if disk.allocated is None else disk.allocated
         used = disk.used + disk.trash if disk.allocated is None else disk.used
         return LeverReading(
-            allocation=Resources(storage_gb=grain(allocated / 1e9)),
+            allocation=Resources(storage_gb=grain(_allocated_gb(disk))),
             # What is stored cannot be given away.
             committed=Resources(storage_gb=grain(used / 1e9)),
             used=Resources(storage_gb=grain(used / 1e9)),
         )
 
     def apply(self, options: StorjConfigOptions, goal: Resources) -> Task[None]:
-        """Edit the file and restart the node.
+        """Edit the file and restart the node, unless what is wanted is in force already.
+
+        A node that says nothing is given what is wanted all the same: it may be away because of what is to be
+        undone, and no allocation makes it lose what it stores.
 
         Raises:
             LeverError: Too little, or less than is stored, or the edit would have no effect, or the file is not as
@@ -123,15 +134,14 @@ class StorjConfigLever:
         wanted_gb = goal.storage_gb
         if wanted_gb is None:
             return
-        disk = yield from _disk(options)
-        stored_gb = (disk.used + (disk.trash if disk.allocated is None else 0)) / 1e9
-        allocated_gb = (disk.available if disk.allocated is None else disk.allocated) / 1e9
         if wanted_gb < options.minimum_gb:
             raise LeverError(
                 f"a storage node does not start with {wanted_gb:g} GB: at least {options.minimum_gb:g}"
             )
-        if wanted_gb < stored_gb and wanted_gb < allocated_gb:
-            raise LeverError(f"it stores {stored_gb:.1f} GB, which {wanted_gb:g} GB cannot hold")
+        answer = yield _question(options)
+        disk = _disk_of(answer) if isinstance(answer, Reply) else None
+        if disk is not None:
+            _refuse_below_use(disk, wanted_gb)
         yield from _refuse_where_idle(options)
         before = yield from content(options.path)
         after = edited(before, wanted_gb, options.path)
@@ -139,6 +149,8 @@ class StorjConfigLever:
             yield from write(
                 FileWrite(path=options.path, body=after, expected=before, backup_suffix=BACKUP, deadline_s=30.0)
             )
+        if disk is not None and _size(_allocated_gb(disk)) == _size(wanted_gb):
+            return
         try:
             yield from run(CommandRun(argv=options.restart, deadline_s=options.restart_timeout_s))
         except LeverError as error:
@@ -179,10 +191,29 @@ def _size(amount_gb: float) -> str:
     return f"{grain(amount_gb):.3f}".rstrip("0").rstrip(".") + " GB"
 
 
+def _refuse_below_use(disk: _Disk, wanted_gb: float) -> None:
+    """Raise LeverError where less is wanted than there is, and less than is filled."""
+    stored_gb = (disk.used + (disk.trash if disk.allocated is None else 0)) / 1e9
+    if wanted_gb < stored_gb and wanted_gb < _allocated_gb(disk):
+        raise LeverError(f"it stores {stored_gb:.1f} GB, which {wanted_gb:g} GB cannot hold")
+
+
+def _allocated_gb(disk: _Disk) -> float:
+    return (disk.available if disk.allocated is None else disk.allocated) / 1e9
+
+
+def _question(options: StorjConfigOptions) -> HttpRequest:
+    return HttpRequest(url=f"{options.url.rstrip('/')}/api/sno/", deadline_s=10.0)
+
+
 def _disk(options: StorjConfigOptions) -> Task[_Disk]:
-    answer: Reply | NoReply = yield HttpRequest(url=f"{options.url.rstrip('/')}/api/sno/", deadline_s=10.0)
+    answer: Reply | NoReply = yield _question(options)
     if isinstance(answer, NoReply):
         raise LeverError(f"the node does not say what it uses: {answer.sentence}")
+    return _disk_of(answer)
+
+
+def _disk_of(answer: Reply) -> _Disk:
     try:
         disk = msgspec.json.decode(answer.body, type=_Sno).disk_space
     except msgspec.MsgspecError as error:

@@ -26,7 +26,7 @@ KINDS = ("service", "scope", "slice")
 
 
 class SystemdOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The unit, whether its limits outlive a reboot, and the bus if not the system's."""
+    """The unit, whether its limits outlive a reboot (`persistent`), and the bus if not the system's."""
 
     unit: str
     persistent: bool = False
@@ -41,6 +41,7 @@ class SystemdOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 class _Unit(msgspec.Struct):
     state: str = msgspec.field(name="ActiveState")
     quota_us: int = msgspec.field(name="CPUQuotaPerSecUSec")
+    memory_high: int = msgspec.field(name="MemoryHigh")
     memory_max: int = msgspec.field(name="MemoryMax")
     memory_current: int = msgspec.field(name="MemoryCurrent")
 
@@ -50,6 +51,12 @@ class SystemdLever:
 
     kind = "systemd"
     options = SystemdOptions
+    cannot = (
+        "set storage or bandwidth",
+        "start or stop the unit",
+        "keep a limit over a reboot, unless it is configured as persistent",
+        "give back what a drop-in of yours said before: the whole machine is then stated in its place",
+    )
 
     def sets(self, protocol: str, options: SystemdOptions) -> tuple[ResourceName, ...]:  # noqa: ARG002 - the contract's signature
         """Cores and memory."""
@@ -73,25 +80,27 @@ class SystemdLever:
         )
 
     def apply(self, options: SystemdOptions, goal: Resources) -> Task[None]:
-        """Set cores and memory in one call.
+        """Set memory, the soft limit first, and cores.
+
+        The soft limit makes the kernel take back what the unit can do without, such as cached files; only what is
+        in use after that says whether a hard limit would kill it.
 
         Raises:
-            LeverError: No such unit, not running, or it uses more memory than the limit would leave it.
+            LeverError: No such unit, not running, or it uses more memory than the limit would leave it: its limits
+                are then as before.
         """
         unit = yield from _unit(options)
         whole = yield from machine()
-        properties: dict[str, int] = {}
-        if goal.cpu_cores is not None:
-            all_of_it = goal.cpu_cores >= whole.or_zero("cpu_cores")
-            properties["CPUQuotaPerSecUSec"] = INFINITY if all_of_it else round(goal.cpu_cores * SECOND_US)
         if goal.memory_gb is not None:
             size = INFINITY if goal.memory_gb >= grain(whole.or_zero("memory_gb")) else round(goal.memory_gb * 1e9)
-            if INFINITY not in (unit.memory_current, size):
-                refuse_below_use(options.unit, unit.memory_current, goal.memory_gb)
-            properties |= {"MemoryHigh": size, "MemoryMax": size}
-        order = {"unit": options.unit, "properties": properties, "runtime": not options.persistent}
-        body = order_body(order)
-        yield from call(ToolCall(tool="systemd", action="set", body=body, socket=options.socket), dict)
+            yield from _set(options, {"MemoryHigh": size})
+            if size != INFINITY:
+                yield from _refuse_what_kills(options, unit, goal.memory_gb)
+            yield from _set(options, {"MemoryMax": size})
+        if goal.cpu_cores is not None:
+            all_of_it = goal.cpu_cores >= whole.or_zero("cpu_cores")
+            quota = INFINITY if all_of_it else round(goal.cpu_cores * SECOND_US)
+            yield from _set(options, {"CPUQuotaPerSecUSec": quota})
 
     def describe(self, options: SystemdOptions, goal: Resources) -> str:
         """The command that does the same."""
@@ -104,8 +113,23 @@ class SystemdLever:
         return f"systemctl set-property {how}{options.unit} {' '.join(parts)}"
 
 
+def _refuse_what_kills(options: SystemdOptions, before: _Unit, memory_gb: float) -> Task[None]:
+    """Raise LeverError, with the soft limit put back, where the unit still uses more than fits."""
+    used = (yield from _unit(options)).memory_current
+    try:
+        refuse_below_use(options.unit, 0 if used == INFINITY else used, memory_gb)
+    except LeverError:
+        yield from _set(options, {"MemoryHigh": before.memory_high})
+        raise
+
+
+def _set(options: SystemdOptions, properties: dict[str, int]) -> Task[None]:
+    order = {"unit": options.unit, "properties": properties, "runtime": not options.persistent}
+    yield from call(ToolCall(tool="systemd", action="set", body=order_body(order), socket=options.socket), dict)
+
+
 def _unit(options: SystemdOptions) -> Task[_Unit]:
-    names = ("ActiveState", "CPUQuotaPerSecUSec", "MemoryMax", "MemoryCurrent")
+    names = ("ActiveState", "CPUQuotaPerSecUSec", "MemoryHigh", "MemoryMax", "MemoryCurrent")
     body = order_body({"unit": options.unit, "names": names})
     unit = yield from call(ToolCall(tool="systemd", action="get", body=body, socket=options.socket), _Unit)
     if unit.state != "active":

@@ -63,6 +63,12 @@ class TcLever:
 
     kind = "tc"
     options = TcOptions
+    cannot = (
+        "share a link between the nodes that use it: it limits an interface or a container, whole",
+        "touch shaping that somebody else set up",
+        "keep a limit over a reboot or a new container: the next reading finds it gone",
+        'limit what arrives without `direction = "both"` and an ifb device of the kernel',
+    )
 
     def sets(self, protocol: str, options: TcOptions) -> tuple[ResourceName, ...]:  # noqa: ARG002 - the contract's signature
         """Bandwidth."""

@@ -72,6 +72,7 @@ def together_cost(levers: tuple[FittedLever, ...]) -> CostPrior:
         deadline_s=max((cost.deadline_s for cost in costs), default=60.0),
         dwell_s=max((cost.dwell_s for cost in costs), default=0.0),
         verify_s=max((cost.verify_s for cost in costs if cost.verify_s is not None), default=None),
+        read_every_s=max((cost.read_every_s for cost in costs), default=120.0),
     )
 
 

@@ -5,6 +5,8 @@ import tomllib
 from orch.emulator.demo import demo_environment, demo_nodes
 from orch.emulator.inprocess import emulated_urls
 
+OWN = {"disk": ["storj_config"], "compute": ["golem_provider"]}
+
 
 def test_every_secret_it_names_is_in_the_environment():
     nodes = demo_nodes(emulated_urls())["nodes"]
@@ -16,13 +18,22 @@ def test_every_secret_it_names_is_in_the_environment():
 def test_it_points_at_the_world_it_is_for(world):
     tables = demo_nodes(emulated_urls())
     assert tables["nodes"]["relay"]["operator"] == world.streamr.operator
-    assert tables["nodes"]["compute"]["provider_dir"] == "http://control.emulated/provider"
+    assert tables["nodes"]["compute"]["provider_dir"] == "/emulated/ya-provider"
     sources = ("coingecko", "defillama", "binance", "coinbase", "bybit")
     assert tables["prices"] == {f"{source}_url": "http://prices.emulated" for source in sources}
     for name, node in tables["nodes"].items():
-        assert node["levers"] == [
-            {"kind": "emulated", "url": "http://control.emulated", "node": name, "mode": "auto"}
-        ]
+        *own, rest = node["levers"]
+        assert (rest["kind"], rest["url"], rest["node"]) == ("emulated", "http://control.emulated", name)
+        assert [lever["kind"] for lever in own] == OWN.get(name, [])
+        assert all(lever["mode"] == "auto" for lever in node["levers"])
+
+
+def test_without_a_place_for_files_the_control_service_sets_everything():
+    nodes = demo_nodes({service: f"http://127.0.0.1:1/{service}" for service in emulated_urls()})["nodes"]
+    assert nodes["compute"]["provider_dir"] == "http://127.0.0.1:1/control/provider"
+    for name, node in nodes.items():
+        lever = {"kind": "emulated", "url": "http://127.0.0.1:1/control", "node": name, "mode": "auto"}
+        assert node["levers"] == [lever]
 
 
 def test_it_holds_nothing_that_toml_could_not():

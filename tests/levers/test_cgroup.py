@@ -64,24 +64,24 @@ def test_limits_are_read_from_the_kernel(files):
         (
             first_version(),
             [
-                "cpu.cfs_quota_us = 150000",
                 "memory.soft_limit_in_bytes = 2000000000",
                 "memory.limit_in_bytes = 2000000000",
+                "cpu.cfs_quota_us = 150000",
             ],
         ),
         (
             first_version(quota="5000", period="50000"),
             [
+                "memory.soft_limit_in_bytes = 2000000000",
+                "memory.limit_in_bytes = 2000000000",
                 "cpu.cfs_quota_us = -1",
                 "cpu.cfs_period_us = 100000",
                 "cpu.cfs_quota_us = 150000",
-                "memory.soft_limit_in_bytes = 2000000000",
-                "memory.limit_in_bytes = 2000000000",
             ],
         ),
         (
             second_version(),
-            ["cpu.max = 150000 100000", "memory.high = 2000000000", "memory.max = 2000000000"],
+            ["memory.high = 2000000000", "memory.max = 2000000000", "cpu.max = 150000 100000"],
         ),
     ],
     ids=["v1", "v1 with another period", "v2"],
@@ -112,6 +112,32 @@ def test_memory_in_use_is_never_cut_and_nothing_is_changed_by_halves(files):
     with pytest.raises(LeverError, match=r"uses 0.500 GB: a limit of 0.51 GB would kill it"):
         pull(LEVER.apply(OPTIONS, Resources(cpu_cores=1.0, memory_gb=0.51)), host)
     assert host.done == []
+
+
+@pytest.mark.parametrize("version", [first_version, second_version], ids=["v1", "v2"])
+def test_cached_files_do_not_count_as_used(version):
+    key = "total_inactive_file" if version is first_version else "inactive_file"
+    folder = "memory/" if version is first_version else ""
+    files = {**version(), f"{ROOT}/{folder}{PLACE}/memory.stat": f"anon 1\n{key} 400000000\n".encode()}
+    assert read(files).used == Resources(memory_gb=0.1)
+    host = PaperHost(files)
+    pull(LEVER.apply(OPTIONS, Resources(memory_gb=0.2)), host)
+    assert pull(LEVER.read(OPTIONS), host).allocation.memory_gb == 0.2
+
+
+def test_what_the_soft_limit_does_not_free_keeps_the_hard_one_away():
+    """The group grows while it is pressed: the soft limit is put back, and the hard one is not touched."""
+    high, current = f"{ROOT}/{PLACE}/memory.high", f"{ROOT}/{PLACE}/memory.current"
+
+    def grow(order):
+        host.files[current] = (
+            b"1900000000\n" if order.path == high and b"max" not in order.body else b"500000000\n"
+        )
+
+    host = PaperHost(second_version(), on_write=grow)
+    with pytest.raises(LeverError, match=r"uses 1\.900 GB: a limit of 1\.5 GB would kill it"):
+        pull(LEVER.apply(OPTIONS, Resources(cpu_cores=1.0, memory_gb=1.5)), host)
+    assert host.done == ["memory.high = 1500000000", "memory.high = max"]
 
 
 def test_a_unit_is_found_below_the_system_slice_and_missed_when_gone():

@@ -79,7 +79,7 @@ def test_limits_it_cannot_read_are_an_error(body):
 
 def test_it_sets_everything_and_states_its_costs():
     for protocol in ("storj", "golem", "streamr", "grass"):
-        assert LEVER.sets(protocol, None) == RESOURCES
+        assert LEVER.sets(protocol, OPTIONS) == RESOURCES
         assert LEVER.cost(protocol, None).deadline_s == 180
         assert LEVER.cost(protocol, None).settle_s == 5
     assert [LEVER.cost(each, None).downtime_s for each in ("storj", "golem", "streamr", "grass")] == [
@@ -89,6 +89,16 @@ def test_it_sets_everything_and_states_its_costs():
         5,
     ]
     assert LEVER.describe(OPTIONS, GOAL) == "ask the emulated world to set disk to cpu 2, storage 4000"
+
+
+def test_it_may_be_told_to_set_a_part_and_then_speaks_of_that_part_alone():
+    options = EmulatedOptions(url="http://control", node="disk", sets=("bandwidth_mbps",))
+    assert LEVER.sets("storj", options) == ("bandwidth_mbps",)
+    task = LEVER.read(options)
+    next(task)
+    with pytest.raises(StopIteration) as end:
+        task.send(reply(b'{"allocation": {"cpu_cores": 2, "bandwidth_mbps": 50}}'))
+    assert end.value.value.allocation == Resources(bandwidth_mbps=50.0)
 
 
 def test_options_are_strict():

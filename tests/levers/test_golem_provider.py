@@ -32,6 +32,7 @@ class Agent:
     def __init__(self, *, delay=2, fails=False, deaf=False):
         self.delay, self.fails, self.deaf = delay, fails, deaf
         self.waited = 0
+        self.agreements = []
         self.host = PaperHost(dict(FILES), http=self.say, on_write=self.seen)
         self.offered = self.wanted()
 
@@ -53,6 +54,8 @@ class Agent:
             self.fails = self.fails and bool(json.loads(order.body)["active"])
 
     def say(self, request):
+        if request.url.endswith("agreements?state=Approved"):
+            return good(self.agreements)
         assert request.secret_headers == (("Authorization", Secret(value="Bearer hush")),)
         self.waited += 1
         if self.waited > self.delay and not self.deaf:
@@ -92,7 +95,7 @@ def test_an_agent_left_without_offers_is_made_to_try_anew():
     agent = Agent(fails=True)
     pull(LEVER.apply(OPTIONS, Resources(cpu_cores=2.0)), agent.host)
     assert agent.host.done.count(f"write {PRESETS}") == 2
-    assert agent.host.files[PRESETS] == FILES[PRESETS]
+    assert json.loads(agent.host.files[PRESETS]) == json.loads(FILES[PRESETS])
     assert pull(LEVER.read(OPTIONS), agent.host).allocation.cpu_cores == 2.0
 
 
@@ -100,6 +103,13 @@ def test_one_that_never_offers_it_is_told():
     agent = Agent(deaf=True)
     with pytest.raises(LeverError, match="publishes no offer of this size"):
         pull(LEVER.apply(OPTIONS, Resources(cpu_cores=2.0)), agent.host)
+    assert json.loads(agent.host.files[PRESETS]) == json.loads(FILES[PRESETS])
+
+
+def test_while_an_agreement_runs_nothing_need_be_offered():
+    agent = Agent(deaf=True)
+    agent.agreements = [{"role": "Provider", "state": "Approved"}]
+    pull(LEVER.apply(OPTIONS, Resources(cpu_cores=2.0)), agent.host)
     assert agent.host.files[PRESETS] == FILES[PRESETS]
 
 
@@ -123,10 +133,30 @@ def test_a_provider_that_its_operator_drained_stays_drained():
     assert agent.host.files[PRESETS] == drained
 
 
-@pytest.mark.parametrize("threads", [0.0, 0.4, 1.5], ids=str)
-def test_threads_are_whole_and_at_least_one(threads):
+def test_no_core_at_all_takes_everything_off_the_market_and_breaks_nothing():
     agent = Agent()
-    with pytest.raises(LeverError, match="at least one whole thread"):
+    pull(LEVER.apply(OPTIONS, Resources(cpu_cores=0.0, memory_gb=0.0)), agent.host)
+    presets = json.loads(agent.host.files[PRESETS])
+    assert (presets["active"], presets["presets"], presets["future"]) == ([], [{"name": "vm"}], "kept")
+    assert agent.offered is None
+    found = pull(LEVER.read(OPTIONS), agent.host).allocation
+    assert found == Resources(cpu_cores=0.0, memory_gb=0.0, storage_gb=round(50 * GIB_GB, 3))
+    pull(LEVER.apply(OPTIONS, Resources(cpu_cores=3.0, memory_gb=8 * GIB_GB)), agent.host)
+    assert json.loads(agent.host.files[PRESETS]) == json.loads(FILES[PRESETS])
+    assert pull(LEVER.read(OPTIONS), agent.host).allocation.cpu_cores == 3.0
+    assert json.loads(agent.host.files[HARDWARE]) == json.loads(FILES[HARDWARE])
+
+
+def test_an_agent_that_goes_on_offering_is_told():
+    agent = Agent(deaf=True)
+    with pytest.raises(LeverError, match="goes on offering although no preset is active"):
+        pull(LEVER.apply(OPTIONS, Resources(cpu_cores=0.0)), agent.host)
+
+
+@pytest.mark.parametrize("threads", [0.4, 1.5], ids=str)
+def test_threads_are_whole(threads):
+    agent = Agent()
+    with pytest.raises(LeverError, match="has whole threads"):
         pull(LEVER.apply(OPTIONS, Resources(cpu_cores=threads)), agent.host)
     assert agent.host.files == {**agent.host.files, **FILES}
 

@@ -160,12 +160,28 @@ def test_when_the_restart_fails_the_file_has_its_old_content():
     assert node.host.files[PATH] == CONFIG
 
 
-def test_a_node_that_says_nothing_is_left_alone():
+def test_a_node_that_is_away_cannot_be_read_and_can_be_put_back():
+    """It may be away because of what is to be undone."""
     node = Node()
     node.host.http = lambda _: bad("refused", "nobody listens")
-    for task in (LEVER.read(OPTIONS), LEVER.apply(OPTIONS, Resources(storage_gb=5000.0))):
-        with pytest.raises(LeverError, match="does not say what it uses: nobody listens"):
-            pull(task, node.host)
+    with pytest.raises(LeverError, match="does not say what it uses: nobody listens"):
+        pull(LEVER.read(OPTIONS), node.host)
+    pull(LEVER.apply(OPTIONS, Resources(storage_gb=5000.0)), node.host)
+    assert node.host.files[PATH] == CONFIG.replace(b"6.00 TB", b"5000 GB")
+    assert node.host.done[-1] == "systemctl restart storagenode"
+
+
+def test_what_is_in_force_already_needs_no_restart():
+    node = Node()
+    edit = CONFIG.replace(b"6.00 TB", b"5000 GB")
+    node.host.files[PATH] = edit
+    pull(LEVER.apply(OPTIONS, Resources(storage_gb=6000.0)), node.host)
+    assert node.host.files[PATH] == CONFIG.replace(b"6.00 TB", b"6000 GB")
+    assert node.host.done[-1] == f"write {PATH}"
+
+
+def test_what_the_node_says_has_to_make_sense():
+    node = Node()
     node.host.http = lambda _: good({"diskSpace": {"used": -5, "available": 1}})
     with pytest.raises(LeverError, match="less than nothing"):
         pull(LEVER.read(OPTIONS), node.host)
