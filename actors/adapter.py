@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from actors.base import Actor, House
 from orch.errors import LeverError
 from orch.levers.together import FittedLever, apply_all, read_all
+from orch.levers.touched import may_have_changed
 from orch.messages import (
     AdapterInbox,
     AllocationApplied,
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
     from orch.levers.base import LeverReading, Task
     from orch.model.readings import Reading
-    from orch.model.wire import NoReply, Reply
+    from orch.model.wire import NoReply, Reply, Request
     from orch.protocols.base import Context, ProtocolSpec
 
 COORDINATOR = "coordinator"
@@ -70,7 +71,9 @@ class _Pull:
     key: str
     task: Task[Any]
     done: Callable[[Any], None]
-    failed: Callable[[str], None]
+    failed: Callable[[str, bool], None]
+    asked: Request | None = None
+    touched: bool = False
 
 
 @dataclass
@@ -122,7 +125,7 @@ class Adapter(Actor):
         self._ask(now)
         if self._levers_due(now):
             self._times.levers_read = now
-            self._start(read_all(self._plan.levers), self._levers_read, lambda _: None)
+            self._start(read_all(self._plan.levers), self._levers_read, lambda *_: None)
         if self._times.changed or self._report_due(now):
             self._times.changed, self._times.reported = False, now
             self.tell(COORDINATOR, ReadingTaken(reading=self._reading(now)))
@@ -133,7 +136,7 @@ class Adapter(Actor):
             self.house.transport.fetch(
                 endpoint.request, reply_to=self.name, key=endpoint.key, node=self._node, lane=endpoint.lane
             )
-        if not endpoints and not any(turn.asked_at for turn in self._state.schedule.turns):
+        if not endpoints and not any(turn.asked_at for turn in self._state.schedule.turns.values()):
             self._times.first_contact = False
 
     def _reading(self, now: datetime) -> Reading:
@@ -194,7 +197,7 @@ class Adapter(Actor):
                 ),
             )
 
-        self._start(read_all(self._plan.levers), done, lambda why: self._refuse(question, why))
+        self._start(read_all(self._plan.levers), done, lambda why, _: self._refuse(question, why))
 
     def _apply(self, command: ApplyAllocation) -> None:
         def done(_: object) -> None:
@@ -204,9 +207,12 @@ class Adapter(Actor):
                 AllocationApplied(reallocation_id=command.reallocation_id, token=command.token, node=self._node),
             )
 
-        self._start(apply_all(self._plan.levers, command.goal), done, lambda why: self._refuse(command, why))
+        def failed(why: str, touched: bool) -> None:
+            self._refuse(command, why, touched=touched)
 
-    def _refuse(self, message: ReadBack | ApplyAllocation, sentence: str) -> None:
+        self._start(apply_all(self._plan.levers, command.goal), done, failed)
+
+    def _refuse(self, message: ReadBack | ApplyAllocation, sentence: str, *, touched: bool = False) -> None:
         self.tell(
             REALLOCATION,
             AllocationRefused(
@@ -215,10 +221,11 @@ class Adapter(Actor):
                 node=self._node,
                 sentence=sentence,
                 retryable=True,
+                touched=touched,
             ),
         )
 
-    def _start(self, task: Task[Any], done: Callable[[Any], None], failed: Callable[[str], None]) -> None:
+    def _start(self, task: Task[Any], done: Callable[[Any], None], failed: Callable[[str, bool], None]) -> None:
         self._task_number += 1
         pulls = self._times.pulls
         pulls.append(_Pull(f"{TASK}{self._task_number}", task, done, failed))
@@ -232,13 +239,16 @@ class Adapter(Actor):
         pull = pulls[0]
         if reply is not None:
             self._state = counted(self._state, reply)
+            if pull.asked is not None:
+                pull.touched = pull.touched or may_have_changed(pull.asked, reply)
         try:
             request = next(pull.task) if reply is None else pull.task.send(reply)
         except StopIteration as end:
             pull.done(end.value)
         except LeverError as error:
-            pull.failed(str(error))
+            pull.failed(str(error), pull.touched)
         else:
+            pull.asked = request
             self.house.transport.fetch(request, reply_to=self.name, key=key, node=self._node, lane="lever")
             return
         pulls.popleft()

@@ -65,7 +65,7 @@ class Saga(Value):
 
     `token` names the answer or timer that carries on, `deadline` the timer that gives up; anything else is
     stale. `asked` are the nodes whose limits are being read, `reads` their answers so far. `seen` is the last
-    reading of the step's node. `refused` are steps whose lever said that it was not pulled.
+    reading of the step's node. `refused` are steps whose lever said that nothing was touched.
     """
 
     story: Story

@@ -182,7 +182,7 @@ def _try_undo(turn: Turn, index: int, attempt: int) -> None:
     turn.publish_step("trying")
     turn.give_up_after(turn.settings.timing(step.node).deadline_s)
     if attempt == 0 and index in turn.saga.refused:
-        # A lever that says it was not pulled needs no second pull if reality agrees.
+        # A lever that says nothing was touched needs no second pull if reality agrees.
         turn.read((step.node,))
     else:
         turn.pull(step.node, step.undo)
@@ -219,8 +219,6 @@ def _failed(turn: Turn, outcome: Outcome, sentence: str) -> None:
     elif saga.doing == "step":
         turn.write("step_failed", step=saga.step, read_back=saga.seen, sentence=sentence)
         turn.publish_step(outcome, sentence)
-        if outcome == "refused":
-            turn.saga = replace(turn.saga, refused=(*saga.refused, saga.step))
         begin_rollback(turn, sentence)
     elif saga.doing == "verify":
         begin_rollback(turn, sentence)
@@ -287,7 +285,10 @@ def _carry_on(turn: Turn) -> None:
 
 
 def _refused(turn: Turn, event: AllocationRefused) -> None:
-    if turn.saga.awaiting == "applied" or turn.saga.doing == "preflight":
+    saga = turn.saga
+    if saga.awaiting == "applied" or saga.doing == "preflight":
+        if saga.doing == "step" and not event.touched:
+            turn.saga = replace(saga, refused=(*saga.refused, saga.step))
         _failed(turn, "refused", f"{event.node}: {event.sentence}")
     else:
         # A limit that cannot be read now may be readable a moment later; the deadline ends this.

@@ -56,7 +56,7 @@ class Levers:
     """Nodes with limits. `faults[node]` says, pull by pull, what goes wrong; then everything works.
 
     refuse: says no and does nothing. half: does half of it and says no. ignore: says yes and does nothing.
-    part: does half of it and says yes. slow: takes a minute. silent: does it and says nothing. gone: neither.
+    part: does half of it and says yes. trace: says no and changed what nobody reads back. slow: takes a minute. silent: does it and says nothing. gone: neither.
     """
 
     split: dict = field(default_factory=lambda: dict(OLD))
@@ -145,10 +145,13 @@ class Engine:
             )
             self.later(0, answer)
             return
-        if fault not in {"refuse", "ignore", "gone"}:
+        if fault not in {"refuse", "ignore", "gone", "trace"}:
             levers.set(node, message.goal, share=0.5 if fault in {"half", "part"} else 1.0)
-        if fault in {"refuse", "half"}:
-            self.later(0, AllocationRefused(**address, sentence="the lever broke.", retryable=False))
+        if fault in {"refuse", "half", "trace"}:
+            refused = AllocationRefused(
+                **address, sentence="the lever broke.", retryable=False, touched=fault == "trace"
+            )
+            self.later(0, refused)
         elif fault not in {"silent", "gone"}:
             self.later(0, AllocationApplied(**address))
 
@@ -344,6 +347,13 @@ def test_a_lever_that_refused_and_did_nothing_is_not_pulled_again(begin):
 
     assert assert_whole(engine) == "rolled_back"
     assert engine.levers.pulls == []
+
+
+def test_a_lever_that_refused_after_touching_something_is_pulled_back(begin):
+    engine = begin(Engine(Levers(faults={"a": ["trace"]}))).play()
+
+    assert assert_whole(engine) == "rolled_back"
+    assert [node for node, _ in engine.levers.pulls] == ["a"]
 
 
 def test_what_is_set_back_later_is_found_at_the_end_and_undone(begin):
