@@ -17,7 +17,7 @@ def main(words: list[str] | None = None) -> None:
         formatter_class=RawDescriptionHelpFormatter,
         epilog=(
             "engine  punctual snapshots, the stage's speed, share of a core and memory (a quarter of an hour)\n"
-            "replay  speed of backtests and replays, and what each strategy earns in emulated months (an hour)\n"
+            "replay  speed of backtests and replays, and what strategies earn in emulated months (10 minutes)\n"
             "solvers quality against the proven optimum over time, by solver and family (a few minutes)\n"
             "store   commits, bulk load and roll-up, each beside executemany (a minute)\n"
             "truth   honest intervals, booking, export of a million rows, questions per hour (ten minutes)"

@@ -1,23 +1,23 @@
 """What is aimed at, all of it, each measured in one run beside the peer it is aimed at: `bench solvers --aims`.
 
 Ratios are of seconds of a core where both sides stay in one process, and medians over problems or repeats. What is
-aimed at with the extra `fast` is a row of its own. Budgets are by the clock on the wall, HiGHS's own too. A bench
-of replay adds its rows by a function `aims(quick=...)` that returns rows like these.
+aimed at with the extra `fast` is a row of its own. Budgets are by the clock on the wall, HiGHS's own too. The
+bench of replay adds its rows. What is missed says why, and what was tried (`bench.why`).
 """
 
 from __future__ import annotations
 
 import math
 import time
-from importlib import import_module
-from importlib.util import find_spec
 from statistics import median
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
-from bench import conic, fleet
+from bench import conic, fleet, replay
 from bench.problems import instance
 from bench.solver_peers import peers
 from bench.solvers import CLOSE_PCT, gap_pct, plans, task_of, timed_each
+from bench.why import why_missed
 from orch.model.problems import Budget
 from orch.solvers import linear
 from orch.solvers.registry import load_solvers
@@ -44,15 +44,16 @@ def measured(*, quick: bool, seeds: int) -> tuple[list[Row], list[Row]]:
     rows += _nonconvex(2 if quick else seeds, quick=quick)
     rows += _conic(1 if quick else conic.SEEDS, (4,) if quick else conic.SIZES)
     ms = 1e3 * median(plans(seeds))
-    rows.append(_row("the default problem, planned as the engine does, ms", "-", ms, 5.0, at_least=False))
-    if find_spec("bench.replay") is not None and hasattr(import_module("bench.replay"), "aims"):
-        rows += import_module("bench.replay").aims(quick=quick)
+    rows.append(make_row("the default problem, planned as the engine does, ms", "-", ms, 5.0, at_least=False))
+    rows += replay.aims(quick=quick)
     return rows, tables
 
 
-def _row(aim: str, peer: str, value: float, wanted: float, *, at_least: bool, also: bool = True) -> Row:
+def make_row(aim: str, peer: str, value: float, wanted: float, *, at_least: bool = True, also: bool = True) -> Row:
+    """A row of the table; `also` is what else has to hold. What is missed says `why`, where that is known."""
     met = also and (value >= wanted if at_least else value <= wanted)
-    return {"aim": aim, "peer": peer, "measured": value, "wanted": wanted, "at_least": at_least, "met": met}
+    row = {"aim": aim, "peer": peer, "measured": value, "wanted": wanted, "at_least": at_least, "met": met}
+    return row if met else {**row, "why": why_missed(aim, peer)}
 
 
 def _fleets(table: Row) -> Iterator[Row]:
@@ -68,14 +69,16 @@ def _fleets(table: Row) -> Iterator[Row]:
             ratio = other["s"]["median"] / row["s"]["median"]
             off = row["worth_usd"] / other["worth_usd"] - 1.0
             good = off >= -SAME if table["family"] == "concave" else abs(off) <= SAME
-            yield _row(f"{what}, times as fast", peer, ratio, wanted[name], at_least=True, also=good)
+            yield make_row(f"{what}, times as fast", peer, ratio, wanted[name], also=good)
         off = min(row["worth_usd"] / other["worth_usd"] - 1.0 for other in theirs.values())
         if table["family"] == "concave":
-            yield _row(f"{what}, worth above the 8-segment LP's, %", "HiGHS", 100.0 * off, -1e-7, at_least=True)
+            yield make_row(
+                f"{what}, worth above the 8-segment LP's, %", "HiGHS", 100.0 * off, -1e-7, at_least=True
+            )
         else:
-            yield _row(f"{what}, worth apart, relative", "HiGHS", abs(off), SAME, at_least=False)
+            yield make_row(f"{what}, worth apart, relative", "HiGHS", abs(off), SAME, at_least=False)
         exponent = table["growth"][name]["exponent"]
-        yield _row(f"{what}, growth exponent", "-", exponent, NEAR_LINEAR, at_least=False)
+        yield make_row(f"{what}, growth exponent", "-", exponent, NEAR_LINEAR, at_least=False)
 
 
 def _nonconvex(seeds: int, *, quick: bool) -> Iterator[Row]:
@@ -87,8 +90,8 @@ def _nonconvex(seeds: int, *, quick: bool) -> Iterator[Row]:
             own = timed_each("exact", problems)
             ratio = median(theirs / ours for theirs, ours in zip(highs, own, strict=True))
             what = "non-convex, 10 nodes, proof, times as fast"
-            yield _row(f"{what}, NumPy", "HiGHS MILP", ratio, 5.0, at_least=True)
-            yield _row(f"{what}, aim with the extra", "HiGHS MILP", ratio, 50.0, at_least=True)
+            yield make_row(f"{what}, NumPy", "HiGHS MILP", ratio, 5.0)
+            yield make_row(f"{what}, aim with the extra", "HiGHS MILP", ratio, 50.0)
         tasks, walls = [task_of(problem) for problem in problems], [_wall_s(problem) for problem in problems]
         for name in ("genetic", "annealing"):
             solve = load_solvers()[name]()
@@ -98,7 +101,7 @@ def _nonconvex(seeds: int, *, quick: bool) -> Iterator[Row]:
                     for seed, (task, seconds) in enumerate(zip(tasks, walls, strict=True))
                 ]
                 what = f"{name}, {size} nodes, gap in % after {words}"
-                yield _row(what, "HiGHS MILP", median(gaps), CLOSE_PCT, at_least=False)
+                yield make_row(what, "HiGHS MILP", median(gaps), CLOSE_PCT, at_least=False)
         if "pymoo GA" not in installed:
             continue
         longest = 1.0 if quick else PYMOO_S
@@ -113,7 +116,7 @@ def _nonconvex(seeds: int, *, quick: bool) -> Iterator[Row]:
                 gap_pct(task, solve(task.problem, Budget(seconds=OURS_S), seed)) for seed, task in enumerate(few)
             ]
             what = f"{name}, {size} nodes, gap in % after {OURS_S:g} s; pymoo's after {longest:g} s is the aim"
-            yield _row(what, "pymoo GA", median(gaps), median(theirs), at_least=False)
+            yield make_row(what, "pymoo GA", median(gaps), median(theirs), at_least=False)
 
 
 def _wall_s(problem: Problem, times: int = 3) -> float:
@@ -135,10 +138,12 @@ def _conic(seeds: int, sizes: tuple[int, ...]) -> Iterator[Row]:
             short.append((best - run[0].objective_usd) / abs(best))
             ratios += [each.ms / run[0].ms for each in run if each.solver == "cvxpy, Clarabel"]
         names = ", ".join(each.solver for each in runs[0][1:])
-        yield _row(f"conic, {size} nodes, short of the best, relative", names, max(short), 1e-6, at_least=False)
+        yield make_row(
+            f"conic, {size} nodes, short of the best, relative", names, max(short), 1e-6, at_least=False
+        )
         if ratios:
             what = f"conic, {size} nodes, times as fast"
-            yield _row(what, "cvxpy, Clarabel", median(ratios), 5.0, at_least=True)
+            yield make_row(what, "cvxpy, Clarabel", median(ratios), 5.0)
 
 
 def show(rows: list[Row]) -> None:
@@ -148,3 +153,7 @@ def show(rows: list[Row]) -> None:
         wanted = f"{'>=' if row['at_least'] else '<='} {row['wanted']:.4g}"
         verdict = "met" if row["met"] else "MISSED"
         print(f"{row['aim']:<84}{row['peer']:<32}{row['measured']:>12.4g}{wanted:>14}   {verdict}")
+    for why in dict.fromkeys(row["why"] for row in rows if row.get("why")):
+        missed = [f"{row['aim']} ({row['peer']})" for row in rows if row.get("why") == why]
+        print(f"\nMissed: {'; '.join(missed)}:")
+        print(fill(why, 115, initial_indent="  ", subsequent_indent="  "))

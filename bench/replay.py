@@ -1,8 +1,18 @@
-"""Replay and backtest: how fast they go, and what each strategy earns in emulated months."""
+"""Replay and backtest: how fast they go, and what each strategy earns in emulated months.
+
+Months are played with a decision an hour, worlds side by side on all cores, so that a strategy's month takes a
+minute or two; their incomes are compared within one world, which no neighbour on the machine can change. Speeds
+are by seconds of a core, measured before, one after the other.
+"""
 
 from __future__ import annotations
 
+import math
+import os
+import sys
 import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,18 +24,46 @@ from bench.replay_worlds import CADENCE, START, best_fixed, keep, play
 
 STRATEGIES = ("threshold", "periodic", "predictive", "risk_aware")
 AIMS = {"hourly input": 100_000.0, "5 s ticks with decisions": 10_000.0}
+MONTH_H = 720.0
+SEEDS = (1, 2, 3)
+HOURLY = {"poll_s": 600, "analyze_s": 3600, "decide_s": 3600}
 
 
 def run(*, quick: bool) -> dict[str, Any]:
     """All figures: speeds as multiples of real time (by seconds of a core), and incomes by seed and strategy."""
-    seeds, hours = ((1,), 12.0) if quick else ((1, 2), 720.0)
+    seeds, hours = (SEEDS[:1], 12.0) if quick else (SEEDS, MONTH_H)
     strategies = STRATEGIES[:1] if quick else STRATEGIES
+    before, speed = load(), _speeds(quick=quick)
+    started = time.perf_counter()
+    worlds = _worlds(seeds, hours, strategies)
     return {
         "machine": machine(),
-        "load": load(),
-        "speed": [*_hourly(240 if quick else 2400), _recorded(2 if quick else 12), _house(1.0 if quick else 6.0)],
-        "worlds": [_world(seed, hours, strategies) for seed in seeds],
+        "load": [before, load()],
+        "speed": speed,
+        "worlds": worlds,
+        "worlds_took_s": round(time.perf_counter() - started, 1),
     }
+
+
+def aims(*, quick: bool) -> list[dict[str, Any]]:
+    """What is aimed at of replays, as rows of the table of `bench.aims`; a week of two worlds for the incomes."""
+    from bench.aims import make_row
+
+    speed = _speeds(quick=quick)
+    rows = [make_row(f"{each['what']}, times real", "-", each["times_real"], each["aim"]) for each in speed]
+    recorded = next(each for each in speed if "same" in each)
+    same = 100.0 * recorded["same"] / recorded["decisions"]
+    rows.append(make_row("replay of recorded decisions, the same to the last field, %", "-", same, 100.0))
+    for world in _worlds(SEEDS[:1] if quick else SEEDS[:2], 12.0 if quick else 168.0, STRATEGIES[:1]):
+        (played,) = world["played"]
+        over = played["usd"] + played["moving_cost_usd"] - world["keep_usd"]
+        what = f"emulated world {world['seed']}, {world['hours']:g} h, threshold over keep but for its costs, USD"
+        rows.append(make_row(what, "keep", over, 0.0))
+    return rows
+
+
+def _speeds(*, quick: bool) -> list[dict[str, Any]]:
+    return [*_hourly(240 if quick else 2400), _recorded(2 if quick else 12), _house(1.0 if quick else 6.0)]
 
 
 def show(result: dict[str, Any]) -> None:
@@ -46,6 +84,17 @@ def show(result: dict[str, Any]) -> None:
                 f"{world['seed']:4} {each['strategy']:12} {each['usd']:9.4f} {more:+10.4f} {each['moves']:5} "
                 f"{each['moving_cost_usd']:8.4f} {each['usd'] / world['best_fixed_usd']:13.1%}"
             )
+    lowest = min(
+        (
+            each["usd"] + each["moving_cost_usd"] - world["keep_usd"]
+            for world in result["worlds"]
+            for each in world["played"]
+            if each["strategy"] == STRATEGIES[0]
+        ),
+        default=math.nan,
+    )
+    print(f"{STRATEGIES[0]} over keep but for its moving costs, in its worst world: {lowest:+.4f} USD")
+    print(f"load {result['load'][0][0]} to {result['load'][1][0]}; worlds took {result['worlds_took_s']} s")
 
 
 def _hourly(steps: int) -> list[dict[str, Any]]:
@@ -122,11 +171,23 @@ def _speed(what: str, times_real: float, aim: float) -> dict[str, Any]:
     return {"what": what, "times_real": times_real, "aim": aim}
 
 
-def _world(seed: int, hours: float, strategies: tuple[str, ...]) -> dict[str, Any]:
-    return {
-        "seed": seed,
-        "hours": hours,
-        "keep_usd": keep(seed, hours),
-        "best_fixed_usd": best_fixed(seed, hours),
-        "played": [play(seed, hours, each) for each in strategies],
-    }
+def _worlds(seeds: tuple[int, ...], hours: float, strategies: tuple[str, ...]) -> list[dict[str, Any]]:
+    """What each strategy earns in each world, and what two splits earn there that nobody touches."""
+    plays = [(seed, strategy) for seed in seeds for strategy in strategies]
+    cores = max(os.cpu_count() or 1, 1)
+    played = {}
+    with ProcessPoolExecutor(min(cores, len(plays)), mp_context=get_context("spawn")) as pool:
+        waiting = {pool.submit(play, seed, hours, strategy, HOURLY): (seed, strategy) for seed, strategy in plays}
+        for done in as_completed(waiting):
+            played[waiting[done]] = done.result()
+            print(f"{len(played)} of {len(plays)} played", file=sys.stderr)
+    return [
+        {
+            "seed": seed,
+            "hours": hours,
+            "keep_usd": keep(seed, hours),
+            "best_fixed_usd": best_fixed(seed, hours),
+            "played": [played[seed, strategy] for strategy in strategies],
+        }
+        for seed in seeds
+    ]
