@@ -214,7 +214,7 @@ def _endpoints(each: _NodeProbe, now: datetime) -> Iterator[Line]:
     Questions about single satellites or agreements count as one kind.
     """
     groups: dict[str, list[str]] = {}
-    for turn in each.state.schedule.turns:
+    for turn in each.state.schedule.turns.values():
         groups.setdefault(turn.key.partition("/")[0], []).append(turn.key)
     failures = {failure.endpoint: failure for failure in each.state.failures}
     if each.ages:

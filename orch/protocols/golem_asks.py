@@ -8,12 +8,14 @@ which answers at once; yagna's long polls and its CLI are not used.
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import msgspec
 
+from orch.model.kept import kept_by
 from orch.model.wire import FileRead, HttpRequest, Secret
 from orch.protocols.base import Endpoint
 from orch.protocols.golem_host import host_endpoints
@@ -94,20 +96,34 @@ def _get(
     vital: bool = False,
     once: bool = False,
 ) -> Endpoint:
-    app_key = memory.options.app_key
-    bearer = () if app_key is None else (("Authorization", Secret(value=f"Bearer {app_key.value}")),)
-    request = HttpRequest(url=memory.options.url.rstrip("/") + path, secret_headers=bearer)
+    options = memory.options
+    key_value = None if options.app_key is None else options.app_key.value
+    return _made(options.url, key_value, key, path, period_s, lane, vital, once)
+
+
+@lru_cache(maxsize=1024)
+def _made(
+    url: str, app_key: str | None, key: str, path: str, period_s: float, lane: Lane, vital: bool, once: bool
+) -> Endpoint:
+    """The same for hours, and offered at every tick: made once."""
+    bearer = () if app_key is None else (("Authorization", Secret(value=f"Bearer {app_key}")),)
+    request = HttpRequest(url=url.rstrip("/") + path, secret_headers=bearer)
     return Endpoint(key=key, request=request, period_s=period_s, lane=lane, vital=vital, once=once)
 
 
 def _file(memory: GolemMemory, key: str) -> Endpoint:
     """One of the provider's files, from its directory or from where it is served. The key of yagna is not sent."""
     place = memory.options.provider_dir
+    return _file_at(place if served(place) else str(Path(place).expanduser()), memory.context.base_dir, key)
+
+
+@lru_cache(maxsize=256)
+def _file_at(place: str, base_dir: str, key: str) -> Endpoint:
     request: Request
     if served(place):
         request = HttpRequest(url=f"{place.rstrip('/')}/{key}.json")
     else:
-        request = FileRead(path=str(Path(memory.context.base_dir, Path(place).expanduser(), f"{key}.json")))
+        request = FileRead(path=str(Path(base_dir, place, f"{key}.json")))
     return Endpoint(key=key, request=request, period_s=PERIOD_S, lane="slow")
 
 
@@ -123,16 +139,21 @@ def _list(
     query: str = f"maxItems={PAGE}",
 ) -> list[Endpoint]:
     """The endpoint of a list, while its last page was full the next page (due at once), and all of late again."""
-    start = "" if after is None else f"&afterTimestamp={after:%Y-%m-%dT%H:%M:%S.%f}Z"
+    start = "" if after is None else f"&afterTimestamp={_stamp(after)}"
     path = f"{_PAYMENT}/{key}?{query}{start}"
     found = [_get(memory, key, path, period_s=period_s, lane=lane)]
     if more:
         found.append(_get(memory, f"{key}/after{start.rpartition('=')[2]}", path, lane=lane, once=True))
     elif after is not None:
-        back = f"{now - AGAIN_BACK:%Y-%m-%dT%H:%M:%S}Z"
+        back = _stamp(now.replace(minute=0, second=0, microsecond=0) - AGAIN_BACK)
         path = f"{_PAYMENT}/{key}?{query}&afterTimestamp={back}"
         found.append(_get(memory, key + AGAIN, path, period_s=AGAIN_S, lane="slow"))
     return found
+
+
+@lru_cache(maxsize=256)
+def _stamp(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%S.%f}Z"
 
 
 def _pay_endpoints(memory: GolemMemory, now: datetime) -> list[Endpoint]:
@@ -193,12 +214,13 @@ def _rejection_endpoints(memory: GolemMemory) -> list[Endpoint]:
     for invoice in counted:
         if invoice.status in WRITTEN_OFF and invoice.invoice_id not in memory.rejections:
             start = invoice.issued_at - OVERLAP
-            query = f"timeout=0&maxEvents={PAGE}&afterTimestamp={start:%Y-%m-%dT%H:%M:%S.%f}Z"
+            query = f"timeout=0&maxEvents={PAGE}&afterTimestamp={_stamp(start)}"
             path = f"{_PAYMENT}/invoiceEvents?{query}"
             found.append(_get(memory, f"rejection/{invoice.invoice_id}", path, lane="slow", once=True))
     return found
 
 
+@kept_by(lambda memory: (memory.options,), lambda memory: memory.context.node)
 def _sign_endpoints(memory: GolemMemory) -> list[Endpoint]:
     """What the daemon says of itself. Streams and text are allowed where yagna answers so."""
     monitor = _get(memory, "monitor", "/activity-api/v1/_monitor")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -39,6 +40,7 @@ class GolemOptions(Value):
     memory_gb_per_core: float = 1.0
 
 
+@lru_cache(maxsize=64)
 def token_of(platform: str) -> str:
     """The token of a payment platform such as `erc20-polygon-glm`."""
     token = platform.rpartition("-")[2]

@@ -54,17 +54,18 @@ class Turn(Value):
 
 
 class Schedule(Value):
-    """The state of one node's endpoints."""
+    """The state of one node's endpoints, by their keys."""
 
-    turns: tuple[Turn, ...] = ()
+    turns: dict[str, Turn] = {}  # noqa: RUF012 - msgspec copies it
 
     def turn(self, key: str) -> Turn | None:
         """The state of one endpoint, or None when it was never asked."""
-        return next((turn for turn in self.turns if turn.key == key), None)
+        return self.turns.get(key)
 
     def in_flight(self, lane: Lane) -> str | None:
         """The key of the request that is on its way in this lane."""
-        return next((turn.key for turn in self.turns if turn.lane == lane and turn.asked_at is not None), None)
+        flying = (turn.key for turn in self.turns.values() if turn.lane == lane and turn.asked_at is not None)
+        return next(flying, None)
 
 
 def due(
@@ -85,22 +86,24 @@ def due(
         late: Only what has been due for this share of its period, and what was never asked.
 
     Returns:
-        The new state and the endpoints to ask, by rank.
+        The new state (the same while nothing is asked) and the endpoints to ask, by rank.
     """
-    known = {turn.key: turn for turn in state.turns}
-    wanted = {endpoint.key for endpoint in endpoints}
-    busy = {turn.lane for turn in state.turns if turn.asked_at is not None}
+    known = state.turns
+    busy = {turn.lane for turn in known.values() if turn.asked_at is not None}
     waiting = [each for each in endpoints if each.lane not in busy and _is_due(known.get(each.key), now, late)]
     chosen: list[Endpoint] = []
     for endpoint in sorted(waiting, key=lambda each: _order(each, known.get(each.key), now)):
         if endpoint.lane not in busy:
             busy.add(endpoint.lane)
             chosen.append(endpoint)
+    wanted = {endpoint.key for endpoint in endpoints}
+    if not chosen and known.keys() <= wanted:
+        return state, ()
+    turns = {key: turn for key, turn in known.items() if key in wanted or turn.asked_at is not None}
     for endpoint in chosen:
         share = jitter if isinstance(jitter, float | int) else jitter.random()
-        known[endpoint.key] = _ask(endpoint, known.get(endpoint.key), now, share)
-    kept = tuple(turn for turn in known.values() if turn.key in wanted or turn.asked_at is not None)
-    return Schedule(turns=kept), tuple(chosen)
+        turns[endpoint.key] = _ask(endpoint, known.get(endpoint.key), now, share)
+    return Schedule(turns=turns), tuple(chosen)
 
 
 def good(state: Schedule, key: str, now: datetime) -> Schedule:
@@ -171,9 +174,9 @@ def _ask(endpoint: Endpoint, turn: Turn | None, now: datetime, jitter: float) ->
 def _is_due(turn: Turn | None, now: datetime, late: float) -> bool:
     if turn is None or turn.due_at is None:
         return True
-    if turn.done or turn.asked_at is not None:
+    if turn.due_at > now or turn.done or turn.asked_at is not None:
         return False
-    return turn.due_at <= now - timedelta(seconds=late * turn.period_s)
+    return not late or (now - turn.due_at).total_seconds() >= late * turn.period_s
 
 
 def _order(endpoint: Endpoint, turn: Turn | None, now: datetime) -> tuple[bool, int, float, str]:
@@ -192,4 +195,4 @@ def _backoff_s(turn: Turn) -> float:
 
 
 def _replace(state: Schedule, turn: Turn) -> Schedule:
-    return Schedule(turns=tuple(turn if each.key == turn.key else each for each in state.turns))
+    return Schedule(turns={**state.turns, turn.key: turn})

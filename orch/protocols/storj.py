@@ -8,11 +8,13 @@ move every five minutes; what the satellites report, every quarter of an hour; p
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 from orch.errors import ShapeError
+from orch.model.kept import kept_by
 from orch.model.readings import Reading
 from orch.model.resources import Resources
 from orch.model.wire import HttpRequest
@@ -26,7 +28,7 @@ from orch.protocols.storj_answers import (
     read_pricing,
     read_satellite,
 )
-from orch.protocols.storj_calendar import months_back
+from orch.protocols.storj_calendar import day_start, months_back
 from orch.protocols.storj_growth import BYTES_PER_GB, grown, joined_up, outlook, sampled, serving
 from orch.protocols.storj_health import VITAL, findings, health, is_silent
 from orch.protocols.storj_host import host_endpoints, last_words, read_room
@@ -48,7 +50,7 @@ from orch.protocols.storj_values import Memory, StorjOptions, Trouble
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from orch.model.wire import NoReply, Reply
+    from orch.model.wire import Lane, NoReply, Reply
     from orch.protocols.base import Context
     from orch.protocols.storj_pace import Flow
     from orch.protocols.storj_values import Node
@@ -92,9 +94,7 @@ class Storj:
         asked = [
             _endpoint(VITAL, f"{sno}/", MINUTE, rank=0, vital=True),
             _slow("satellites", f"{sno}/satellites", 15 * MINUTE, rank=30),
-            msgspec.structs.replace(
-                _slow(f"history/{history}", f"{paystubs}/{history}", 24 * HOUR, rank=5), once=True
-            ),
+            _slow(f"history/{history}", f"{paystubs}/{history}", 24 * HOUR, rank=5, once=True),
             *(
                 _slow(f"paystubs/{month}", f"{paystubs}/{month}", period, rank=6)
                 for month, period in ((months_back(now, 1), 6 * HOUR), (months_back(now, 2), 24 * HOUR))
@@ -210,20 +210,24 @@ class Storj:
 PROTOCOL = Storj()
 
 
-def _endpoint(key: str, url: str, period_s: float, *, rank: int, vital: bool = False) -> Endpoint:
+@lru_cache(maxsize=1024)
+def _endpoint(
+    key: str, url: str, period_s: float, *, rank: int, vital: bool = False, lane: Lane = "fast", once: bool = False
+) -> Endpoint:
+    """The same for hours, and offered at every tick: made once."""
     request = HttpRequest(url=url, headers=(("Accept", "application/json"),), deadline_s=CONSOLE_DEADLINE_S)
-    return Endpoint(key=key, request=request, period_s=period_s, rank=rank, vital=vital)
+    return Endpoint(key=key, request=request, period_s=period_s, rank=rank, vital=vital, lane=lane, once=once)
 
 
-def _slow(key: str, url: str, period_s: float, *, rank: int) -> Endpoint:
-    return msgspec.structs.replace(_endpoint(key, url, period_s, rank=rank), lane="slow")
+def _slow(key: str, url: str, period_s: float, *, rank: int, once: bool = False) -> Endpoint:
+    return _endpoint(key, url, period_s, rank=rank, lane="slow", once=once)
 
 
 def _payments(base: str, month: str, now: datetime) -> Endpoint:
     """The payments of one month: asked again only while they are new."""
     newest = month >= months_back(now, 2)
-    asked = _slow(f"payouts/{month}", f"{base}/{month}", 6 * HOUR if newest else 24 * HOUR, rank=8)
-    return msgspec.structs.replace(asked, once=not newest)
+    period_s = 6 * HOUR if newest else 24 * HOUR
+    return _slow(f"payouts/{month}", f"{base}/{month}", period_s, rank=8, once=not newest)
 
 
 def _with_node(memory: Memory, node: Node, told_at: datetime | None) -> Memory:
@@ -235,6 +239,8 @@ def _with_node(memory: Memory, node: Node, told_at: datetime | None) -> Memory:
     starts = memory.starts
     if node.started_at is not None and node.started_at not in starts:
         starts = (*starts, node.started_at)[-STARTS_KEPT:]
+    if memory.node is not None and memory.node.satellites == node.satellites:
+        node = msgspec.structs.replace(node, satellites=memory.node.satellites)  # the same object: see kept_by
     bad = node.quic == "Misconfigured"
     samples = sampled(memory.disk_samples, node)
     return msgspec.structs.replace(
@@ -281,6 +287,17 @@ def _facts(memory: Memory, node: Node, flows: tuple[Flow, ...], now: datetime) -
     return (*(fact for fact in facts if fact[1]), *_money_facts(memory, flows, now))
 
 
+@kept_by(
+    lambda memory, flows, now: (
+        memory.node and memory.node.satellites,
+        memory.estimates,
+        memory.paystubs,
+        memory.held,
+        flows,
+        f"{day_start(now):%Y-%m-%d}",
+    ),
+    lambda memory, _flows, _now: memory.context.node,
+)
 def _money_facts(memory: Memory, flows: tuple[Flow, ...], now: datetime) -> tuple[tuple[str, str], ...]:
     """What of the rate can be spent now, what is held back by age, what is held in all, how far months are."""
     facts: list[tuple[str, str]] = []

@@ -18,7 +18,7 @@ def month_start(moment: datetime) -> datetime:
 
 def month_name(moment: datetime) -> str:
     """`2026-11`."""
-    return moment.astimezone(UTC).strftime("%Y-%m")
+    return months_back(moment, 0)
 
 
 @lru_cache(maxsize=256)
@@ -30,8 +30,13 @@ def span(month: str) -> tuple[datetime, datetime]:
 
 def months_back(moment: datetime, count: int) -> str:
     """The name of the month that lies `count` months before a time's month."""
-    utc = moment.astimezone(UTC)
-    year, month = divmod(utc.year * 12 + utc.month - 1 - count, 12)
+    utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return _named(utc.year * 12 + utc.month - 1 - count)
+
+
+@lru_cache(maxsize=256)
+def _named(months: int) -> str:
+    year, month = divmod(months, 12)
     return f"{year:04}-{month + 1:02}"
 
 

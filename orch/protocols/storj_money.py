@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import msgspec
 
 from orch.model.base import Value
+from orch.model.kept import kept_by
 from orch.model.money import Accrual, Amounts
 from orch.protocols.storj_calendar import day_exists_in_previous_month, month_name, months_back, span
 from orch.protocols.storj_values import MonthMoney
@@ -109,15 +110,24 @@ def held_rates(memory: Memory) -> dict[str, float]:
     return {each.satellite: float(each.held_rate) for each in newest}
 
 
+@kept_by(
+    lambda memory, now: (
+        memory.estimates,
+        memory.paystubs,
+        memory.satellites,
+        memory.receipts,
+        memory.receipts_read,
+        memory.troubles,
+        _disqualified(memory) and memory.node,
+        month_name(now),
+    ),
+    lambda memory, _: memory.context.node,
+)
 def accruals(memory: Memory, now: datetime) -> tuple[Accrual, ...]:
     """All streams that are known, each once: a month's estimate is left out beside its paystub."""
     stated = {(stub.satellite, stub.month) for stub in memory.paystubs}
     joined = {key: month.joined_at for key, month in memory.satellites}
-    lost = {
-        satellite.id: satellite.disqualified_at
-        for satellite in (memory.node.satellites if memory.node else ())
-        if satellite.disqualified_at is not None
-    }
+    lost = _disqualified(memory)
     found: list[Accrual] = []
     for estimate in memory.estimates:
         if (estimate.satellite, estimate.month) not in stated:
@@ -137,6 +147,15 @@ def accruals(memory: Memory, now: datetime) -> tuple[Accrual, ...]:
             held_was_guessed=key in guessed,
         )
     return tuple(sorted(found, key=attrgetter("stream", "kind")))
+
+
+def _disqualified(memory: Memory) -> dict[str, datetime]:
+    """The satellites that pay no more, and since when."""
+    return {
+        satellite.id: satellite.disqualified_at
+        for satellite in (memory.node.satellites if memory.node else ())
+        if satellite.disqualified_at is not None
+    }
 
 
 def _with_month(memory: Memory, satellite: str, month: str, payout: Payout, estimate: Estimate) -> Memory:

@@ -13,6 +13,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from orch.model.base import Value
+from orch.model.kept import kept_by
 from orch.model.readings import Pace
 from orch.protocols.storj_calendar import day_start
 from orch.protocols.storj_growth import (
@@ -96,6 +97,17 @@ def pace(flows: tuple[Flow, ...]) -> Pace | None:
     )
 
 
+@kept_by(
+    lambda memory: (
+        memory.node and memory.node.satellites,
+        memory.satellites,
+        memory.prices,
+        memory.gone,
+        memory.merged,
+        memory.grown_per_hour,
+    ),
+    lambda memory: memory.context.node,
+)
 def flows_of(memory: Memory) -> tuple[Flow, ...]:
     """One per paying satellite, or none at all while one of them is still unknown."""
     months = dict(memory.satellites)

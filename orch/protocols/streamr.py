@@ -166,14 +166,18 @@ def _with_state(memory: StreamrMemory, key: str, reply: Reply, now: datetime) ->
         case "metadata":
             return replace(memory, metadata=answers.read_text(reply, key))
         case "gas_price" | "pol":
-            value = answers.read_quantity(reply, key, bits=256)
-            return replace(memory, words={**memory.words, key: value})
+            return _with_word(memory, key, answers.read_quantity(reply, key, bits=256))
     if key in WORDS or kind in WORDS_OF:
         value = answers.read_word(reply, key)
         if key in ("owner", "config"):
             abi.address(value, key)
-        return replace(memory, words={**memory.words, key: value})
+        return _with_word(memory, key, value)
     raise ShapeError(f"{key}: an answer to a question that is not asked")
+
+
+def _with_word(memory: StreamrMemory, key: str, value: int) -> StreamrMemory:
+    """The memory with one word; the same as before where it says nothing new."""
+    return memory if memory.words.get(key) == value else replace(memory, words={**memory.words, key: value})
 
 
 def _newer(known: Graph | None, found: Graph) -> Graph:

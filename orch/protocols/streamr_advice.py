@@ -139,26 +139,33 @@ def _at_least(place: Place, least: float) -> float:
 
 
 def _filled(places: Sequence[Place], active: Sequence[int], pool: float, least: float) -> tuple[float, ...]:
-    """Water-filling over a set of places, by bisection of what one more wei earns."""
-    high = max((places[index].payout / max(places[index].others, 1.0) for index in active), default=0.0)
-    low = high * 1e-24
-    for _ in range(80):
-        level = math.sqrt(low * high)
-        if sum(_at_level(places[index], level, least) for index in active) > pool:
-            low = level
-        else:
-            high = level
+    """Water-filling over a set of places, exactly.
+
+    One more wei earns alike in all places above their floor, so each holds `root * depth - others` there, with
+    `root = sqrt(payout * others)`; what all hold grows by pieces of a line with the depth.
+    """
     stakes = [0.0] * len(places)
+    left = pool
+    fills = []
     for index in active:
-        stakes[index] = _at_level(places[index], high, least)
+        place = places[index]
+        stakes[index] = _floor(place, least)
+        left -= stakes[index]
+        root = math.sqrt(place.payout * place.others) if place.payout > 0 else 0.0
+        if root > 0:
+            fills.append(((place.others + stakes[index]) / root, root, index))
+    fills.sort()
+    slope = begun = depth = 0.0
+    for count, (begins, root, _) in enumerate(fills, 1):
+        slope += root
+        begun += begins * root
+        depth = (left + begun) / slope
+        if count == len(fills) or depth <= fills[count][0]:
+            break
+    for begins, root, index in fills:
+        if depth > begins:
+            stakes[index] += root * (depth - begins)
     return tuple(stakes)
-
-
-def _at_level(place: Place, level: float, least: float) -> float:
-    floor = _floor(place, least)
-    if level <= 0 or place.payout <= 0:
-        return floor
-    return max(floor, math.sqrt(place.payout * place.others / level) - place.others)
 
 
 def advise(memory: StreamrMemory) -> Advice | None:

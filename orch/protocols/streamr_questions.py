@@ -169,23 +169,38 @@ def _logs(memory: StreamrMemory, kind: str, blocks: tuple[int, int] | None, *, r
     return [Endpoint(key=key, request=question, period_s=BLOCK_S, rank=rank, once=True, backoff_max_s=300.0)]
 
 
-def _words(memory: StreamrMemory) -> list[Endpoint]:
+def _words(memory: StreamrMemory) -> tuple[Endpoint, ...]:
     """The getters of the operator, of the network's configuration, and of each of its sponsorships."""
-    url, operator = memory.options.rpc_url, memory.operator
+    words, earnings = memory.words, memory.earnings
+    return _getters(
+        memory.options.rpc_url,
+        memory.operator,
+        memory.options.data_token,
+        words.get("owner"),
+        words.get("config"),
+        () if earnings is None else earnings.sponsorships,
+    )
+
+
+@lru_cache(maxsize=256)
+def _getters(
+    url: str, operator: str, data_token: str, owner: int | None, config: int | None, sponsorships: tuple[str, ...]
+) -> tuple[Endpoint, ...]:
+    """The same for hours, and offered at every tick: made once."""
     found = [_call(url, key, operator, data, period_s) for key, (data, period_s) in OPERATOR_WORDS.items()]
     found += [
         _call(url, "queue", operator, QUEUE, HOUR_S),
         _call(url, "nodes", operator, NODES, RARELY_S),
         _call(url, "metadata", operator, METADATA, DAY_S),
-        _call(url, "free", memory.options.data_token, abi.call_data(BALANCE_OF, operator), HOUR_S),
+        _call(url, "free", data_token, abi.call_data(BALANCE_OF, operator), HOUR_S),
     ]
-    if "owner" in memory.words:
-        owned = abi.call_data(BALANCE_OF, abi.address(memory.words["owner"], "owner"))
+    if owner is not None:
+        owned = abi.call_data(BALANCE_OF, abi.address(owner, "owner"))
         found.append(_call(url, "owned", operator, owned, HOUR_S))
-    if "config" in memory.words:
-        config = abi.address(memory.words["config"], "config")
-        found += [_call(url, key, config, selector, RARELY_S) for key, selector in CONFIG_WORDS.items()]
-    for each in () if memory.earnings is None else memory.earnings.sponsorships:
+    if config is not None:
+        contract = abi.address(config, "config")
+        found += [_call(url, key, contract, selector, RARELY_S) for key, selector in CONFIG_WORDS.items()]
+    for each in sponsorships:
         found += [
             _call(url, f"stake/{each}", operator, abi.call_data(STAKED_INTO, each), HOUR_S),
             _call(url, f"slashed/{each}", operator, abi.call_data(SLASHED_IN, each), HOUR_S),
@@ -193,7 +208,7 @@ def _words(memory: StreamrMemory) -> list[Endpoint]:
         for key, (selector, mine, period_s) in SPONSORSHIP_WORDS.items():
             data = abi.call_data(selector, operator) if mine else selector
             found.append(_call(url, f"{key}/{each}", each, data, period_s))
-    return found
+    return tuple(found)
 
 
 def _keys(memory: StreamrMemory) -> list[Endpoint]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from orch.model.base import Value
+from orch.model.kept import kept_by
 from orch.model.readings import Pace
 from orch.protocols.streamr_memory import Slope
 from orch.protocols.streamr_money import WHOLE
@@ -121,6 +122,10 @@ def present(memory: StreamrMemory, now: datetime | None = None) -> dict[str, flo
     return found
 
 
+@kept_by(
+    lambda memory: (memory.earnings, memory.words, memory.slopes, memory.payouts, memory.graph, memory.options),
+    lambda memory: memory.context.node,
+)
 def stake_table(memory: StreamrMemory) -> tuple[Stake, ...]:
     """What is known of each sponsorship the operator has a stake in, as of the newest earnings."""
     if memory.earnings is None:
@@ -198,6 +203,10 @@ def _share_of_next_hour(memory: StreamrMemory, sponsorship: str, second: float) 
     return min(1.0, (until - second) / HOUR_S)
 
 
+@kept_by(
+    lambda memory: (memory.earnings, memory.words, memory.slopes, memory.payouts, memory.graph, memory.options),
+    lambda memory: memory.context.node,
+)
 def disagreement(memory: StreamrMemory) -> float | None:
     """By what share of itself the model differs from every rate of the last hour; None within 5 %, or unknown."""
     table = stake_table(memory)
@@ -229,6 +238,10 @@ def owners_share(memory: StreamrMemory) -> float | None:
     return (1 - fee) * (cut / WHOLE + (1 - cut / WHOLE) * own)
 
 
+@kept_by(
+    lambda memory: (memory.earnings, memory.words, memory.slopes, memory.payouts, memory.graph, memory.options),
+    lambda memory: memory.context.node,
+)
 def money_facts(memory: StreamrMemory) -> list[tuple[str, str]]:
     """Gross, after the fee, the owner's net, per stake, and the stake table, in words."""
     found = []

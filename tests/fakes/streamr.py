@@ -61,7 +61,7 @@ class Teller:
 def outcome(memory, key, answer, now=NOW):
     """`(failure or None, memory)` after an answer."""
     turn = Turn(key=key, lane="fast", period_s=300.0, backoff_max_s=600.0, asked_at=now)
-    state = Attended(memory=memory, schedule=Schedule(turns=(turn,)))
+    state = Attended(memory=memory, schedule=Schedule(turns={turn.key: turn}))
     state, failure = take(PROTOCOL, state, key, answer, now)
     return failure, state.memory
 

@@ -65,7 +65,8 @@ def told(key, data, memory=None, at=NOW):
 
 def outcome(memory, key, answer, now=NOW):
     turn = Turn(key=key, lane="fast", period_s=3600.0, backoff_max_s=3600.0, asked_at=now)
-    state, failure = take(PROTOCOL, Attended(memory=memory, schedule=Schedule(turns=(turn,))), key, answer, now)
+    attended = Attended(memory=memory, schedule=Schedule(turns={turn.key: turn}))
+    state, failure = take(PROTOCOL, attended, key, answer, now)
     return failure, state.memory
 
 

@@ -170,7 +170,7 @@ def test_never_two_in_flight_per_lane_and_nothing_starves(steps):
         now += timedelta(seconds=later)
     answered = set()
     for _ in range(40):
-        for turn in state.turns:
+        for turn in state.turns.values():
             if turn.asked_at is not None:
                 state = good(state, turn.key, now)
                 answered.add(turn.key)

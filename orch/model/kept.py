@@ -1,0 +1,56 @@
+"""Results of pure functions kept for as long as what they are made from stays the very same objects.
+
+A node's memory is frozen, and of its parts most outlive many ticks; what follows from those alone need not be
+worked out at every tick. Hashing such parts would cost as much as the work itself, so they are told apart by
+identity: an equal copy is only worked out anew, and nothing stale is ever given.
+"""
+
+from __future__ import annotations
+
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+MOST_KEPT = 512
+"""Results of one function: one per node, and a fleet has fewer nodes."""
+
+
+def kept_by(
+    parts: Callable[P, tuple[object, ...]], name: Callable[P, Hashable]
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Keep the last result of a pure function for each name, until one of the parts is another object.
+
+    Args:
+        parts: From the function's arguments everything that its result depends on: the same objects, or equal
+            text. Other values that are made anew each time would never be the same.
+        name: From the same arguments whose result it is, such as the node's name; one result is kept for each.
+    """
+
+    def decorate(work: Callable[P, R]) -> Callable[P, R]:
+        kept: dict[Hashable, tuple[tuple[object, ...], Any]] = {}
+
+        @wraps(work)
+        def once(*args: P.args, **kwargs: P.kwargs) -> R:
+            key, now = name(*args, **kwargs), parts(*args, **kwargs)
+            known = kept.get(key)
+            if known is not None and all(map(_same, known[0], now)):
+                result: R = known[1]
+                return result
+            result = work(*args, **kwargs)
+            if known is None and len(kept) >= MOST_KEPT:
+                kept.clear()
+            kept[key] = now, result
+            return result
+
+        return once
+
+    return decorate
+
+
+def _same(a: object, b: object) -> bool:
+    return a is b or (type(a) is str and a == b)
