@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from orch.discovery.proposal import Given, Key, Missing, Proposal, Proposed
+from orch.discovery.storj_files import places_in
 from orch.discovery.traces import (
     INSIDE,
     OPERATOR,
@@ -65,12 +66,14 @@ def _storj(seen: Surroundings, opened: tuple[Opened, ...], given: Given) -> Iter
                 remedy="start it, or correct the address; it is written all the same",
             )
     urls = list(dict.fromkeys([*(url.rstrip("/") for url in given.storj_urls), *answering]))
-    configs = [each.path for each in seen.files if each.path.endswith(STORJ_CONFIG) and _is_storj(each.text)]
+    configs = [each for each in seen.files if each.path.endswith(STORJ_CONFIG) and _is_storj(each.text)]
+    contained = any(network_of(each) == "storj" for each in seen.containers)
     for number, url in enumerate(urls, 1):
         node = answering.get(url)
         keys = [Key(name="url", value=url, comment="the node's console: no key is needed, so keep it on loopback")]
         if len(configs) == 1 and len(urls) == 1:
-            keys.append(Key(name="config_path", value=configs[0], comment="read and changed by levers only"))
+            keys.append(Key(name="config_path", value=configs[0].path, comment="read and changed by levers only"))
+            keys += () if contained else places_in(configs[0].text)
         keys += _program(seen, "storagenode")
         given_gb = node.allocated_gb if node is not None else None
         enough = given_gb is None or given_gb >= STORJ_LEAST_GB

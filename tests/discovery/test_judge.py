@@ -152,6 +152,22 @@ def test_a_config_yaml_of_another_program_is_not_taken_for_a_storage_nodes():
     real = FileSeen(path="/etc/storagenode/config.yaml", text="storage.allocated-disk-space: 6.00 TB\n")
     (node,) = propose(Surroundings(files=(real,)), (STORJ,), Given()).nodes
     assert keys(node)["config_path"] == "/etc/storagenode/config.yaml"
+    assert not {"storage_path", "log_path"} & keys(node).keys()
+
+
+@pytest.mark.parametrize(
+    ("text", "places"),
+    [
+        ('storage.path: /srv/storj\nlog.output: "/var/log/sn.log"\n', {"/srv/storj", "/var/log/sn.log"}),
+        ("# storage.path: /commented\nlog.output: stderr\nstorage.path: config/storage\n", set()),
+    ],
+)
+def test_the_nodes_disk_and_log_are_taken_from_its_own_file(text, places):
+    real = FileSeen(path="/etc/storagenode/config.yaml", text=f"console.address: 127.0.0.1:14002\n{text}")
+    (node,) = propose(Surroundings(files=(real,)), (STORJ,), Given()).nodes
+    assert {keys(node)[name] for name in ("storage_path", "log_path") if name in keys(node)} == places
+    contained = Surroundings(files=(real,), containers=(storj_container(),))
+    assert not {"storage_path", "log_path"} & keys(propose(contained, (STORJ,), Given()).nodes[0]).keys()
 
 
 @pytest.mark.parametrize(
