@@ -99,7 +99,7 @@ def test_while_a_task_runs_part_of_the_offered_room_is_its_own():
 def test_a_host_that_may_not_be_looked_at_is_no_trouble():
     refused = NoReply(reason="permission", sentence="no", retryable=False, failed_at=NOW, elapsed_s=0.0)
     turn = Turn(key="host", lane="slow", period_s=300.0, backoff_max_s=600.0, asked_at=NOW)
-    state, failure = take(PROTOCOL, Attended(begin(), Schedule(turns=(turn,))), "host", refused, NOW)
+    state, failure = take(PROTOCOL, Attended(begin(), Schedule(turns={turn.key: turn})), "host", refused, NOW)
     assert failure is None
     assert state.failures == ()
 
@@ -107,5 +107,5 @@ def test_a_host_that_may_not_be_looked_at_is_no_trouble():
 def test_a_look_of_another_shape_is_refused():
     reply = Reply(status=200, headers=(), body=b'{"disk": 5}', received_at=NOW, elapsed_s=0.0)
     turn = Turn(key="host", lane="slow", period_s=300.0, backoff_max_s=600.0, asked_at=NOW)
-    _, failure = take(PROTOCOL, Attended(begin(), Schedule(turns=(turn,))), "host", reply, NOW)
+    _, failure = take(PROTOCOL, Attended(begin(), Schedule(turns={turn.key: turn})), "host", reply, NOW)
     assert failure.reason == "shape"
