@@ -26,7 +26,12 @@ COMMANDS = (
     "explain",
     "history",
     "export",
+    "approve",
+    "reject",
     "rollback",
+    "freeze",
+    "unfreeze",
+    "promote",
     "replay",
     "backtest",
 )

@@ -20,14 +20,7 @@ def command(where: Where, reallocation_id: str) -> None:
 
     Needs the running engine: it makes the change as a reallocation of its own, with all its checks.
     """
-    from orch.cli.places import data_dir_of
-    from orch.cli.running import RunningEngine
-    from orch.errors import NotRunningError
-    from orch.system.paths import read_engine
+    from orch.cli.ordering import engine_of
 
-    data_dir = data_dir_of(where)
-    info = read_engine(data_dir)
-    if info is None:
-        raise NotRunningError(f"No engine runs on {data_dir}: start it with `orch run`, then ask again.")
-    RunningEngine(info, data_dir).roll_back(reallocation_id)
+    engine_of(where).roll_back(reallocation_id)
     click.echo(f"The order to roll back {reallocation_id} was taken; `orch history` shows what comes of it.")

@@ -137,6 +137,21 @@ class RunningEngine:
                 ) from refused
             raise
 
+    def order(self, path: str, said: Any = None) -> Any:
+        """Give an order, with what is `said` beside it, and hear what was taken.
+
+        Raises:
+            UsageError: There is nothing of that name, or what was said is not understood.
+            EngineError: It was refused; the sentence says why, and what to do.
+        """
+        try:
+            with self._answer("POST", path, said=said) as answer:
+                return msgspec.json.decode(_read(answer))
+        except RefusedError as refused:
+            if refused.status == http.HTTPStatus.NOT_FOUND:
+                raise UsageError(str(refused)) from refused
+            raise
+
     # -- HTTP ----------------------------------------------------------------------------------------------
 
     def _maybe(self, path: str, kind: type[T]) -> T | None:
@@ -153,14 +168,17 @@ class RunningEngine:
 
     @contextmanager
     def _answer(
-        self, method: str, path: str, *, within_s: float = PATIENCE_S, **query: Any
+        self, method: str, path: str, *, within_s: float = PATIENCE_S, said: Any = None, **query: Any
     ) -> Iterator[http.client.HTTPResponse]:
         asked = {key: value.isoformat() if isinstance(value, datetime) else value for key, value in query.items()}
         wanted = urlencode({key: value for key, value in asked.items() if value is not None})
         connection = self._connect(within_s)
         try:
             headers = {"Authorization": f"Bearer {self._token()}", "Accept": "*/*"}
-            connection.request(method, f"{path}?{wanted}" if wanted else path, headers=headers)
+            body = None if said is None else msgspec.json.encode(said)
+            if body is not None:
+                headers["Content-Type"] = "application/json"
+            connection.request(method, f"{path}?{wanted}" if wanted else path, body=body, headers=headers)
             answer = connection.getresponse()
             if answer.status >= http.HTTPStatus.BAD_REQUEST:
                 self._refuse(answer)
