@@ -20,11 +20,14 @@ export function number(value, digits = 2) {
   return new Intl.NumberFormat(undefined, { maximumFractionDigits: digits }).format(Number(value));
 }
 
+// Finer than any of these figures is known to.
+const NOUGHT = 1e-7;
+
 /** An amount of money as text, as fine as its size asks for; null when unknown. */
 export function money(value, { currency = "USD", sign = false } = {}) {
   if (!known(value)) return null;
   const amount = Number(value);
-  const size = Math.abs(amount);
+  const size = Math.abs(amount) < NOUGHT ? 0 : Math.abs(amount);
   const digits = size === 0 || size >= 0.1 ? 2 : Math.min(8, 1 - Math.floor(Math.log10(size)));
   return new Intl.NumberFormat(undefined, {
     style: "currency",
@@ -33,7 +36,7 @@ export function money(value, { currency = "USD", sign = false } = {}) {
     minimumFractionDigits: digits,
     maximumFractionDigits: digits,
     signDisplay: sign ? "exceptZero" : "auto",
-  }).format(amount);
+  }).format(size === 0 ? 0 : amount);
 }
 
 export const usd = (value, options) => money(value, options) ?? unknown();

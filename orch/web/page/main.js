@@ -1,8 +1,6 @@
 // Which view is shown, what it has asked for, and when it is brought up to date.
-import { act } from "./actions.js";
 import { onTokenNeeded, read, Refusal } from "./api.js";
 import { paint } from "./charts.js";
-import { askToken } from "./dialogs.js";
 import { h, show } from "./dom.js";
 import { tick } from "./format.js";
 import { frame, theme } from "./frame.js";
@@ -91,7 +89,7 @@ function render() {
 
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-action]");
-  if (button) act(button.dataset, place);
+  if (button) import("./actions.js").then(({ act }) => act(button.dataset, place));
 });
 document.addEventListener("change", (event) => {
   const field = event.target.closest("[data-query]");
@@ -103,7 +101,7 @@ document.querySelector(".skip").addEventListener("click", (event) => {
   main.focus();
 });
 
-onTokenNeeded(askToken);
+onTokenNeeded(async () => (await import("./dialogs.js")).askToken());
 theme(() => render());
 addEventListener("hashchange", enter);
 let seen = null;

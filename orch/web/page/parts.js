@@ -36,7 +36,7 @@ export const figures = (...all) => h("dl.figures", null, all);
 /** A rate as money per day with its band. */
 export function ratePerDay(rate, { sign = false } = {}) {
   if (!rate) return unknown();
-  const between = band(perDay(rate.low), perDay(rate.high), { sign });
+  const between = rate.low === rate.high ? null : band(perDay(rate.low), perDay(rate.high), { sign });
   return h("span", null, h("strong", null, usd(perDay(rate.mean), { sign })), between && h("span.quiet", null, ` (${between})`));
 }
 
@@ -70,6 +70,13 @@ export function changes(from, to) {
     }
   }
   return lines.length ? h("ul.plain", null, lines) : h("p.quiet", null, "Nothing changes.");
+}
+
+/** What one more unit of a resource brings a day; storage by the terabyte. */
+export function worth(resource, usdPerHour) {
+  if (usdPerHour === null || usdPerHour === undefined) return unknown("not known");
+  const { unit, per } = { cpu_cores: { unit: "core", per: 1 }, memory_gb: { unit: "GB", per: 1 }, bandwidth_mbps: { unit: "Mbit/s", per: 1 }, storage_gb: { unit: "TB", per: 1000 } }[resource];
+  return h("span", null, usd(perDay(usdPerHour * per)), h("span.quiet", null, ` per ${unit}`));
 }
 
 /** What went wrong with a question, honestly. */

@@ -31,7 +31,7 @@ function line(alert) {
     h("p", null, badge(alert.severity, SEVERITY[alert.severity]), " ", h("b", null, readable(alert.rule)), alert.node && [" on ", nodeLink(alert.node)], " ", h("span.quiet", null, "since ", ago(alert.since))),
     h("p", null, alert.sentence),
     h("p.quiet", null, "What to do: ", alert.remedy),
-    typeof alert.cost_usd_per_day === "number" && h("p", null, "Costs ", usd(alert.cost_usd_per_day), " a day."),
+    typeof alert.cost_usd_per_day === "number" && !alert.sentence.includes("a day") && h("p", null, "Costs ", usd(alert.cost_usd_per_day), " a day."),
     alert.state === "unknown" && h("p.notice", null, "Whether it still is so cannot be seen now."),
     alert.inhibited_by && h("p.quiet", null, `Nobody is told: ${readable(alert.inhibited_by)} explains it.`),
     silenced ? h("p.notice", null, "Silenced; nobody is told until ", ago(silenced), ".") : alert.state !== "pending" && h("button", { type: "button", "data-action": "silence", "data-alert": alert.id, "data-sentence": alert.sentence }, "Silence"),
@@ -40,7 +40,7 @@ function line(alert) {
 
 function history(told) {
   if (!told?.value) return section("history", "History", trouble(told?.refusal, "the history of alerts") ?? h("p.quiet", null, "Asking for the history."));
-  const columns = [["Since"], ["What"], ["Node"], ["Severity"], ["State"], ["Lasted", "num wide"]];
+  const columns = [["Since", "when"], ["What"], ["Node"], ["Severity"], ["State"], ["Lasted", "num wide"]];
   const rows = told.value.items.map((alert) => ({
     key: alert.id,
     cells: [

@@ -25,7 +25,7 @@ export const decisions = {
     const known = new Set(first.map((each) => each.id));
     const items = [...first, ...place.older.items.filter((each) => !known.has(each.id))].filter((each) => !reason || each.reasons.includes(reason));
     const next = place.older.next === undefined ? told.value.next : place.older.next;
-    const columns = [["When"], ["Verdict"], ["Why"], ["Gain a day", "num money"], ["Cost", "num wide"], ["Left", "num wide"], ["Strategy, solver", "wide"]];
+    const columns = [["When", "when"], ["Verdict"], ["Why"], ["Gain a day", "num money"], ["Cost", "num wide"], ["Left", "num wide"], ["Strategy, solver", "wide when"]];
     const rows = items.map((each) => ({
       key: each.id,
       cells: [

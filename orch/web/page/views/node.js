@@ -2,7 +2,7 @@
 import { h } from "../dom.js";
 import { chart } from "../charts.js";
 import { age, ago, amount, DASH, money, number, percent, perDay, RESOURCES, resourceLabel, span, unknown, usd } from "../format.js";
-import { badge, blockerList, figure, figures, HEALTH, netOf, nodeLink, ratePerDay, reasons, section, table, trouble } from "../parts.js";
+import { badge, blockerList, figure, figures, HEALTH, netOf, nodeLink, ratePerDay, reasons, section, table, trouble, worth } from "../parts.js";
 import { history, RANGES, ranges } from "./overview.js";
 import { loses, nodeTable } from "./problems.js";
 
@@ -43,7 +43,7 @@ function health(board, found) {
   return section(
     "health",
     "Health",
-    h("p", null, badge(found.health, HEALTH[found.health] ?? ""), " ", found.health_reason, found.emulated && h("span.badge.emu", null, "emulated")),
+    h("p", null, badge(found.health, HEALTH[found.health] ?? ""), " ", found.health_reason, found.emulated && [" ", h("span.badge.emu", null, "emulated")]),
     h("p.quiet", null, `${found.protocol} on ${found.host}; last heard `, ago(found.last_seen_at)),
     alerts.length > 0 && h("ul.needs", null, alerts.map((each) => h("li", { "data-key": each.id }, h("p", null, each.sentence), h("p.quiet", null, each.remedy)))),
     found.locked_by.length > 0 && h("div", null, h("h3", null, "Why it keeps what it has"), reasons(found.locked_by), blockerList(holds)),
@@ -74,7 +74,7 @@ function earnings(place, found) {
 
 function resources(found) {
   const columns = [["Resource"], ["Has", "num"], ["Uses", "num"], ["Of it", "num"], ["Promised", "num wide"], ["Best", "num"], ["One more a day", "num"]];
-  const rows = RESOURCES.map(({ name, label, unit }) => {
+  const rows = RESOURCES.map(({ name, label }) => {
     const has = found.allocation[name];
     const used = found.used[name];
     return {
@@ -86,7 +86,7 @@ function resources(found) {
         has && used !== null ? percent((100 * used) / has) : unknown(),
         amount(name, found.committed[name]),
         amount(name, found.optimal[name]),
-        found.worth[name] === null ? unknown("not known") : h("span", null, usd(perDay(found.worth[name])), h("span.quiet", null, ` per ${unit.replace(/s$/, "")}`)),
+        worth(name, found.worth[name]),
       ],
     };
   });
@@ -118,7 +118,7 @@ function books(place) {
   if (!told?.value)
     return section("ledger", "Ledger", h("p", null, `What was booked in the last ${LEDGER_DAYS} days, entry by entry; or `, csv, "."), told?.refusal ? trouble(told.refusal, "the ledger") : h("button", { type: "button", "data-action": "more" }, "Show the ledger"));
   const mine = told.value.filter((entry) => entry.node === place.id).sort((one, other) => (one.period_end < other.period_end ? 1 : -1));
-  const columns = [["Until"], ["Kind"], ["Amount", "num"], ["USD", "num money"], ["Evidence"], ["Stream", "wide"], ["Price", "num wide"]];
+  const columns = [["Until", "when"], ["Kind"], ["Amount", "num"], ["USD", "num money"], ["Evidence"], ["Stream", "wide"], ["Price", "num wide"]];
   const rows = mine.slice(0, MOST_LINES).map((entry) => ({
     key: entry.entry_id,
     cells: [ago(entry.period_end), entry.kind, `${number(entry.amount, 6)} ${entry.unit.replaceAll("_", " ")}`, usd(entry.usd), entry.evidence, entry.stream, entry.usd_price === null ? DASH : h("span", { title: entry.usd_price_source }, money(entry.usd_price))],

@@ -46,13 +46,13 @@ const rank = (board, node) => Math.min(RANK[node.health] ?? 2, loses(node) ? 1.5
 
 /** Every node in one line, those that need a hand first. */
 export function nodeTable(board) {
-  const columns = [["Node"], ["Net a day", "num money"], ["Gross a day", "num wide"], ["Share", "num wide"], ["Health"], ["Heard", "wide"]];
+  const columns = [["Node"], ["Net a day", "num money"], ["Gross a day", "num wide"], ["Share", "num wide"], ["Health"], ["Heard", "wide when"]];
   const sorted = [...board.nodes].sort((one, other) => rank(board, one) - rank(board, other));
   const rows = sorted.map((node) => ({
     key: node.name,
     kind: rank(board, node) < 4 ? "needs-hand" : "",
     cells: [
-      h("span", null, nodeLink(node.name), " ", h("span.quiet", null, node.protocol), node.emulated && h("span.badge.emu", null, "emulated")),
+      h("span", null, nodeLink(node.name), " ", h("span.quiet", null, node.protocol), node.emulated && [" ", h("span.badge.emu", null, "emulated")]),
       net(node, board),
       h("span", null, usd(perDay(node.usd_per_hour?.mean)), h("span.quiet.block", null, node.usd_per_hour && band(perDay(node.usd_per_hour.low), perDay(node.usd_per_hour.high)))),
       percent(node.share_pct),
@@ -73,5 +73,5 @@ function net(node, board) {
   const rate = node.usd_per_hour;
   if (!rate) return unknown("what it earns is unknown");
   if (netOf(rate) === null) return unknown(rate.net_note || "its running costs are unknown");
-  return h("span", null, h("strong", null, usd(perDay(netOf(rate)))), loses(node) && h("span.badge.bad", null, "loses"), h("span.quiet.block", null, `${rate.evidence}, `, "of ", age(rate.age_s, board.as_of)));
+  return h("span", null, h("strong", null, usd(perDay(netOf(rate)))), loses(node) && h("span.badge.bad", null, "loses"), h("span.quiet.block", null, `${rate.evidence}, `, age(rate.age_s, board.as_of)));
 }

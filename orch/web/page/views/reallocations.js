@@ -51,7 +51,7 @@ function switchLedger(moves, missed, older) {
   const settled = moves.filter((move) => move.state === "settled");
   const of = (verdict) => settled.filter((move) => move.verdict === verdict).length;
   const judged = of("paid") + of("lost");
-  const columns = [["When"], ["Foretold a day", "num"], ["Found a day", "num money"], ["Cost", "num wide"], ["Verdict"]];
+  const columns = [["When", "when"], ["Foretold a day", "num"], ["Found a day", "num money"], ["Cost", "num wide"], ["Verdict"]];
   const rows = settled.map((move) => ({
     key: move.id,
     cells: [h("a", { href: `#/reallocation/${encodeURIComponent(move.id)}` }, ago(move.ended_at)), ratePerDay(move.predicted_gain_usd_per_hour, { sign: true }), move.realised_gain_usd_per_hour ? ratePerDay(move.realised_gain_usd_per_hour, { sign: true }) : unknown("not known yet"), usd(move.cost_usd), badge(VERDICTS[move.verdict] ?? move.verdict, VERDICT[move.verdict] ?? "")],
@@ -116,7 +116,7 @@ function steps({ data, id }) {
   if (!told?.value) return told?.refusal ? trouble(told.refusal, "its steps") : null;
   const mine = told.value.filter((step) => step.reallocation_id === id).sort((one, other) => (one.started_at < other.started_at ? -1 : 1));
   if (mine.length === 0) return null;
-  const columns = [["Step"], ["When"], ["Node"], ["What"], ["Outcome"]];
+  const columns = [["Step"], ["When", "when"], ["Node"], ["What"], ["Outcome"]];
   const rows = mine.map((step) => ({
     key: `${step.phase}-${step.step_index}-${step.started_at}`,
     cells: [String(step.step_index + 1), ago(step.started_at), nodeLink(step.node), `${step.phase === "backward" ? "undo, " : ""}${step.kind}`, h("span", null, badge(step.outcome, { verified: "good", refused: "bad", mismatch: "bad", timeout: "bad" }[step.outcome] ?? ""), " ", step.sentence)],

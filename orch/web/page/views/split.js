@@ -1,7 +1,7 @@
 // The split now and the split proposed, with the gain, its band and what the change costs.
 import { h } from "../dom.js";
-import { ago, amount, number, perDay, RESOURCES, unknown, usd, percent } from "../format.js";
-import { blockerList, figure, figures, nodeLink, ratePerDay, section, table, trouble } from "../parts.js";
+import { ago, amount, number, perDay, RESOURCES, usd, percent } from "../format.js";
+import { blockerList, figure, figures, nodeLink, ratePerDay, section, table, trouble, worth } from "../parts.js";
 
 export function split({ board, data }) {
   const offer = board.opportunity;
@@ -18,8 +18,10 @@ export function split({ board, data }) {
 }
 
 function gain(board, offer) {
+  if (!offer.gain_usd_per_hour || offer.gain_usd_per_hour.mean <= 0)
+    return h("p", null, h("strong", null, offer.gain_usd_per_hour ? "Nothing to gain: " : "No gain is known: "), offer.gain_usd_per_hour ? "no better split is open now." : "no plan could be made.");
   return figures(
-    figure("Gain per day", offer.gain_usd_per_hour ? ratePerDay(offer.gain_usd_per_hour, { sign: true }) : unknown("no gain found"), offer.gain_usd_per_hour && "mean, and its 90 % band"),
+    figure("Gain per day", ratePerDay(offer.gain_usd_per_hour, { sign: true }), "mean, and its 90 % band"),
     figure("The change costs", usd(offer.cost_usd), "once"),
     figure(`Left after it, over ${number(offer.horizon_h, 0)} h`, usd(offer.net_benefit_usd, { sign: true }), "by the gain's lower end"),
     figure("Next move suggested", nextMove(board), board.can_reallocate ? "nothing stands in its way" : "see what it waits for"),
@@ -88,7 +90,7 @@ function bar(word, resource, board, side) {
 }
 
 function asTable(board) {
-  const columns = [["Node"], ["Resource"], ["Now", "num"], ["Proposed", "num"], ["Used", "num"], ["Promised", "num"], ["One more unit a day", "num"], ["Of the host", "num"]];
+  const columns = [["Node"], ["Resource"], ["Now", "num"], ["Proposed", "num"], ["Used", "num"], ["Promised", "num"], ["One more a day", "num"], ["Of the host", "num"]];
   const rows = board.nodes.flatMap((node) =>
     RESOURCES.map(({ name, label }) => ({
       key: `${node.name}-${name}`,
@@ -100,7 +102,7 @@ function asTable(board) {
         amount(name, node.optimal[name]),
         amount(name, node.used[name]),
         amount(name, node.committed[name]),
-        usd(perDay(node.worth[name])),
+        worth(name, node.worth[name]),
         percent(node.allocation_pct[name], 1),
       ],
     })),
