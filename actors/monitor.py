@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, assert_never
 
 import msgspec
@@ -36,13 +36,12 @@ from orch.messages import (
     SnapshotPublished,
     TellPeople,
 )
+from orch.model.base import Value
 from orch.model.forecasts import ForecastScore
 from orch.reports.dashboard import Times, get_dashboard_metrics
 from orch.reports.kpis import Tally, kpis, observe
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from orch.earnings.costs import RunningCosts
     from orch.model.alerts import Alert
     from orch.model.board import Dashboard, EngineView, Kpis
@@ -80,6 +79,14 @@ class MonitorPlan:
     notifier: Notifier | None = None
 
 
+class _Kept(Value):
+    """What outlives a restart: alerts, silences, who was told, and what nodes usually earn."""
+
+    saved_at: datetime
+    memory: Memory
+    tally: Tally
+
+
 @dataclass
 class _State:
     snapshot: Snapshot | None = None
@@ -114,10 +121,16 @@ class Monitor(Actor):
         if self._plan.cache is None:
             return
         now = self.house.clock.now()
+        body = self._plan.cache.load()
+        if body is None:
+            return
         try:
-            self._state.memory = self._plan.watch.decode(self._plan.cache.load(), now)
-        except ValueError as error:
+            kept = msgspec.json.decode(body, type=_Kept)
+        except msgspec.MsgspecError as error:
             log.warning("the alerts that were kept cannot be read, all of them begin anew: %s", error)
+            return
+        self._state.memory = self._plan.watch.resumed(kept.memory, kept.saved_at, now)
+        self._state.tally = kept.tally
 
     def close(self) -> None:
         """Keep what alerting remembers."""
@@ -268,8 +281,7 @@ class Monitor(Actor):
                 state.wake_at = looked.wake_at
                 self.house.timers.at(looked.wake_at, self.name, TellPeople(due_at=looked.wake_at))
         now = self.house.clock.now()
-        due = state.kept_at is None or now - state.kept_at >= timedelta(seconds=KEEP_EVERY_S)
-        if looked.changed or (due and state.memory.tracked):
+        if looked.changed or state.kept_at is None or now - state.kept_at >= timedelta(seconds=KEEP_EVERY_S):
             self._keep(now)
 
     def _sent(self, desk: Desk) -> None:
@@ -287,7 +299,8 @@ class Monitor(Actor):
     def _keep(self, now: datetime) -> None:
         self._state.kept_at = now
         if self._plan.cache is not None:
-            self._plan.cache.save(self._plan.watch.encode(self._state.memory, now))
+            kept = _Kept(saved_at=now, memory=self._state.memory, tally=self._state.tally)
+            self._plan.cache.save(self._encoder.encode(kept))
 
     def _moved(self, reallocation: Reallocation) -> None:
         moves = self._state.moves

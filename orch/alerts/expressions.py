@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 Known: TypeAlias = "float | bool | None"
 
 LONGEST = 500
+LARGEST = 1e15
 ARITHMETIC: dict[type[ast.operator], Callable[[float, float], float]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -67,7 +68,9 @@ def _check(node: ast.expr, names: dict[str, None]) -> bool:
     match node:
         case ast.Constant(value=bool() | None) | ast.Constant(value=str() | bytes()):
             raise ExpressionError(f"{node.value!r} is no number")
-        case ast.Constant(value=int() | float()):
+        case ast.Constant(value=int() | float() as number):
+            if abs(number) > LARGEST:
+                raise ExpressionError("a number in it is too large")
             return False
         case ast.Name(id=name):
             names[name] = None
@@ -126,7 +129,7 @@ def _value(node: ast.expr, known: Mapping[str, float | None]) -> Known:
             figures = [_value(each, known) for each in (left, *others)]
             return _all(
                 None if one is None or two is None else COMPARISONS[type(op)](one, two)
-                for op, one, two in zip(ops, figures, figures[1:], strict=True)
+                for op, one, two in zip(ops, figures[:-1], figures[1:], strict=True)
             )
         case ast.BoolOp(op=ast.And(), values=values):
             return _all(_value(each, known) for each in values)

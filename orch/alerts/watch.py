@@ -1,7 +1,7 @@
 """The whole of alerting as one function of what was remembered, what is known now, and the time.
 
-`look` is called at every tick. What it returns is remembered, kept over a restart (`encode`, `decode`), and told:
-changes to the recorder, notices to the notifier.
+`look` is called at every tick. What it returns is remembered, kept over a restart (`resumed`), and told: changes
+to the recorder, notices to the notifier.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-import msgspec
 from msgspec.structs import replace
 
 from orch.alerts.desk import Desk, Terms, dispatch, silenced, undelivered
@@ -34,7 +33,6 @@ class Memory(Value):
     tracked: tuple[Tracked, ...] = ()
     desk: Desk = Desk()
     reported_at: datetime | None = None
-    saved_at: datetime | None = None
 
     @property
     def alerts(self) -> tuple[Alert, ...]:
@@ -110,10 +108,17 @@ class Watch:
     def tell(self, memory: Memory, now: datetime) -> Looked:
         """Only look at who has to be told: of the alerts as they stand, and of reports."""
         alerts = marked(memory.alerts, memory.desk.silences, now, self._inhibits)
+        # One that is only kept firing stays explained: it would be told when it is over already.
+        alerts = tuple(
+            replace(alert, inhibited_by=alert.inhibited_by or each.alert.inhibited_by)
+            if each.last_held_at < now
+            else alert
+            for each, alert in zip(memory.tracked, alerts, strict=True)
+        )
         tracked = tuple(replace(each, alert=alert) for each, alert in zip(memory.tracked, alerts, strict=True))
         dispatched = dispatch(memory.desk, alerts, now, self._terms)
         due, reported_at = report_notices(memory.reported_at, now, self._reports, self._terms)
-        after = Memory(tracked=tracked, desk=dispatched.desk, reported_at=reported_at, saved_at=memory.saved_at)
+        after = Memory(tracked=tracked, desk=dispatched.desk, reported_at=reported_at)
         return Looked(
             memory=after,
             notices=(*dispatched.notices, *due),
@@ -121,25 +126,13 @@ class Watch:
             changed=bool(dispatched.notices or due or reported_at != memory.reported_at),
         )
 
-    def encode(self, memory: Memory, now: datetime) -> bytes:
-        """What is kept over a restart."""
-        return msgspec.json.encode(replace(memory, saved_at=now))
+    def resumed(self, kept: Memory, saved_at: datetime, now: datetime) -> Memory:
+        """What was kept over a restart. Nobody looked meanwhile, so nothing is over by itself.
 
-    def decode(self, body: bytes | None, now: datetime) -> Memory:
-        """What was kept. Nobody looked meanwhile, so nothing is over by itself; what was on its way may be lost.
-
-        Raises:
-            ValueError: It is not what an orch of this version keeps.
+        What was on its way then may be lost, so it is decided anew; alerts of rules that are gone are forgotten.
         """
-        if body is None:
-            return Memory()
-        kept = msgspec.json.decode(body, type=Memory)
         tracked = tuple(each for each in kept.tracked if each.alert.rule in self._timing)
-        return replace(
-            kept,
-            tracked=resumed(tracked, min(kept.saved_at or now, now), now),
-            desk=undelivered(kept.desk),
-        )
+        return replace(kept, tracked=resumed(tracked, min(saved_at, now), now), desk=undelivered(kept.desk))
 
 
 def with_silence(

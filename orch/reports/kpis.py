@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 WINDOW_H = 24
 USUAL_S = 24 * 3600.0
+LONGEST_STEP_S = 3600.0
+"""A rate stands for this long at most: time in which orch did not run says nothing of what is usual."""
 
 
 class HourTally(Value):
@@ -153,7 +155,7 @@ def _outages(
 def _usual(tally: Tally, snapshot: Snapshot) -> dict[str, float]:
     """What each node earns on average over its last day: an exponential mean of its rate."""
     elapsed = 0.0 if tally.seen_at is None else (snapshot.taken_at - tally.seen_at).total_seconds()
-    weight = min(1.0, elapsed / USUAL_S)
+    weight = min(elapsed, LONGEST_STEP_S) / USUAL_S
     usual = dict(tally.usual)
     for node in snapshot.nodes:
         if node.rate is not None:

@@ -75,14 +75,15 @@ def deliver(url: Secret, notice: Notice) -> Attempt:
     from apprise import Apprise, AppriseAsset, NotifyFormat
 
     redactor = Redactor(address_parts(url.value))
-    asset = AppriseAsset(app_id="orch", app_desc="orch", app_url="", async_mode=False)
-    apprise = Apprise(asset=asset)
+    asset = AppriseAsset(app_id="orch", app_desc="orch", app_url="")
     with _Heard() as heard:
         try:
-            if not apprise.add(url.value):
+            # The service itself: Apprise's own way sends from a shared pool, whose threads outlive a stop.
+            service = Apprise.instantiate(url.value, asset=asset)
+            if service is None:
                 said = "it is no address that Apprise knows: see its list of services for the form"
-                return Attempt(False, redactor.clean(said), retryable=False)
-            arrived = apprise.notify(
+                return Attempt(False, said, retryable=False)
+            arrived = service.notify(
                 title=notice.title,
                 body=notice.body or notice.title,
                 notify_type=_type_of(notice),
