@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from orch.model.kept import kept_by
 from orch.protocols import streamr_abi as abi
 from orch.protocols.streamr_memory import POLYGON
 from orch.protocols.streamr_scan import gap_blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from orch.model.wire import NoReply
     from orch.protocols.streamr_memory import Event, Receipt, StreamrMemory
 
@@ -88,16 +87,21 @@ def own_keys(memory: StreamrMemory) -> frozenset[str]:
     )
 
 
-def paid_for(memory: StreamrMemory) -> Iterator[tuple[Event, int]]:
+@kept_by(
+    lambda memory: (memory.events, memory.receipts, memory.words, memory.nodes),
+    lambda memory: memory.context.node,
+)
+def paid_for(memory: StreamrMemory) -> tuple[tuple[Event, int], ...]:
     """The operator's own transactions whose receipts are read, each by an event of it, with the wei it cost."""
-    keys, seen = own_keys(memory), set()
+    keys, seen, found = own_keys(memory), set(), []
     for event in memory.events:
         receipt = memory.receipts.get(event.transaction)
         if receipt is None or event.transaction in seen or event.kind not in BY_OWN_HAND:
             continue
         seen.add(event.transaction)
         if receipt.sender in keys:
-            yield event, receipt.wei
+            found.append((event, receipt.wei))
+    return tuple(found)
 
 
 def gas_fact(memory: StreamrMemory) -> str | None:

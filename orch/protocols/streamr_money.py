@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from orch.model.base import Value
+from orch.model.kept import kept_by
 from orch.model.money import Accrual, Amounts, TrailPoint
 from orch.protocols.streamr_gas import coin_of, paid_for
 from orch.protocols.streamr_memory import Carry, StreamrMemory
@@ -65,6 +66,10 @@ def to_wei(data: Decimal) -> int:
     return int(data.scaleb(18, _EXACT))
 
 
+@kept_by(
+    lambda memory: (memory.events, memory.times, memory.receipts, memory.words, memory.nodes),
+    lambda memory: memory.context.node,
+)
 def without_time(memory: StreamrMemory) -> tuple[int, ...]:
     """Blocks of events whose time is wanted and not known, newest first.
 
