@@ -104,10 +104,24 @@ def read_host(reply: Reply) -> Host:
 def host_findings(memory: GolemMemory) -> Iterator[Finding]:
     """What stands in the way of work on this host."""
     if memory.host is not None:
+        yield from _provider(memory, memory.host)
         yield from _kvm(memory, memory.host)
         yield from _room(memory, memory.host)
         for agent in memory.host.agents:
             yield from _files(agent)
+
+
+def _provider(memory: GolemMemory, host: Host) -> Iterator[Finding]:
+    """A daemon without its agent sells nothing, though its last offers live on for an hour."""
+    running = {each.name for each in host.agents}
+    selling = memory.presets is not None and bool(memory.presets.active)
+    if selling and host.free_gb is not None and running and PROVIDER not in running:
+        yield _finding(
+            "provider_dead",
+            "warning",
+            "yagna runs on this host and ya-provider does not: nothing new is sold.",
+            "start it (`golemsp run`, or its service); a stale `ya-provider.lock` after a power cut stops it",
+        )
 
 
 def _kvm(memory: GolemMemory, host: Host) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
 
 from orch.model.readings import Finding
 from orch.protocols.storj_growth import BYTES_PER_GB, serving, unpriced
@@ -27,6 +28,8 @@ QUIC_BAD_FOR = timedelta(hours=3)
 RESTARTS_WITHIN = timedelta(hours=1)
 RESTARTS = 4
 AUDIT_LOW, SUSPENSION_LOW, ONLINE_LOW, ONLINE_SERIOUS = 0.98, 0.8, 0.9, 0.7
+HANGING_FOR = timedelta(hours=2)
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 FULL_BYTES = 50_000_000_000
 FAILURES_TO_TELL = 3
 CLOCKS_DIFFER_S = 300.0
@@ -39,7 +42,7 @@ def health(memory: Memory, now: datetime) -> tuple[Health, str]:
     trouble = _trouble(memory, VITAL)
     node = memory.node
     if trouble is not None:
-        return _in_trouble(trouble, first_contact=node is None)
+        return _in_trouble(memory, trouble, first_contact=node is None)
     if node is None:
         return "unknown", "no usable answer yet"
     if now - node.as_of > SILENT_AFTER:
@@ -79,8 +82,17 @@ def is_silent(memory: Memory) -> bool:
     return _trouble(memory, VITAL) is not None
 
 
-def _in_trouble(trouble: Trouble, *, first_contact: bool) -> tuple[Health, str]:
+def _hangs(memory: Memory, trouble: Trouble) -> bool:
+    """Whether the port is open and nothing answers: over loopback a closed one is refused, so it only hangs."""
+    host = urlsplit(memory.options.url).hostname
+    return trouble.failure.reason == "timeout" and host in LOOPBACK and memory.node is not None
+
+
+def _in_trouble(memory: Memory, trouble: Trouble, *, first_contact: bool) -> tuple[Health, str]:
     sentence = trouble.failure.sentence
+    silent = trouble.failure.failed_at - trouble.since
+    if _hangs(memory, trouble) and trouble.count > 1 and silent < HANGING_FOR:
+        return "degraded", f"its port is open and nothing answers ({_span(silent)}); disk scans can take hours"
     if trouble.failure.reason not in _DOWN:
         return "degraded", f"answers, but not as a storage node should: {sentence}"
     if not first_contact and trouble.count < 2:
@@ -290,6 +302,15 @@ def _figures(memory: Memory, now: datetime) -> Iterator[Finding]:
 
 
 def _endpoints(memory: Memory) -> Iterator[Finding]:
+    vital = _trouble(memory, VITAL)
+    if vital is not None and vital.count > 1 and _hangs(memory, vital):
+        silent = vital.failure.failed_at - vital.since
+        yield _finding(
+            "storj_hangs",
+            "page" if silent >= HANGING_FOR else "warning",
+            f"the node's port is open and nothing has answered for {_span(silent)}",
+            "Its databases are locked or its disk is scanned: see its log and the disk's load; it should pass.",
+        )
     for trouble in memory.troubles:
         if trouble.key != VITAL and trouble.count >= FAILURES_TO_TELL:
             yield _finding(

@@ -41,7 +41,15 @@ def looked(*agents, free=200, kvm=True, memory=None):
 
 
 def codes(memory):
-    mine = {"kvm_missing", "kvm_refused", "disk_full", "disk_too_small", "files_exhausted", "files_few"}
+    mine = {
+        "kvm_missing",
+        "kvm_refused",
+        "disk_full",
+        "disk_too_small",
+        "files_exhausted",
+        "files_few",
+        "provider_dead",
+    }
     return {each.code for each in PROTOCOL.reading(memory, NOW).findings} & mine
 
 
@@ -73,14 +81,14 @@ def test_an_emulated_provider_has_none():
         (looked(agent(device=False), kvm=False), "kvm_missing"),
         (looked(agent(device=False)), "kvm_refused"),
         (looked(agent(device=None)), None),
-        (looked(agent("yagna", device=False), kvm=False), None),
+        (looked(agent("yagna", device=False), kvm=False), "provider_dead"),
         (looked(kvm=False), None),
         (looked(agent(), free=79), "disk_too_small"),
         (looked(agent(), free=1), "disk_full"),
         (looked(agent(), free=None), None),
-        (looked(agent("yagna", open_files=60_000)), "files_exhausted"),
-        (looked(agent("yagna", open_files=None, may_open=1024)), "files_few"),
-        (looked(agent("yagna", may_open=None)), None),
+        (looked(agent(), agent("yagna", open_files=60_000)), "files_exhausted"),
+        (looked(agent(), agent("yagna", open_files=None, may_open=1024)), "files_few"),
+        (looked(agent(), agent("yagna", may_open=None)), None),
     ],
 )
 def test_what_stands_in_the_way_is_a_finding(memory, code):

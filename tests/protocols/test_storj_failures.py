@@ -48,7 +48,7 @@ class House:
         self.ledger = Ledger("here")
 
     def with_options(self, **more):
-        options = StorjOptions(url="http://node:14002", **more)
+        options = StorjOptions(**{"url": "http://node:14002"} | more)
         self.memory = PROTOCOL.begin(options, Context(node="disk", host="here"))
         return self
 
@@ -130,6 +130,23 @@ def test_tcp_connects_and_no_answer_comes(house):
     assert all(10 <= endpoint.request.deadline_s <= 30 for endpoint in house.asked().values())
     house.fails("sno", "timeout").fails("sno", "timeout", NOW + MINUTE)
     assert (house.read().health, untouched(house)) == ("offline", before)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "health", "severity"),
+    [(1, "degraded", "warning"), (119, "degraded", "warning"), (121, "offline", "page")],
+)
+def test_on_this_host_an_open_port_without_an_answer_is_slow_for_two_hours_and_then_down(
+    house, minutes, health, severity
+):
+    house.with_options(url="http://127.0.0.1:14002").well()
+    before = untouched(house)
+    house.fails("sno", "timeout").fails("sno", "timeout", NOW + minutes * MINUTE)
+    read = house.read(NOW + minutes * MINUTE)
+    (found,) = [each for each in read.findings if each.code == "storj_hangs"]
+    assert (read.health, found.severity, untouched(house)) == (health, severity, before)
+    house.fails("sno", "refused", NOW + 122 * MINUTE)
+    assert "storj_hangs" not in house.codes(NOW + 122 * MINUTE)
 
 
 @pytest.mark.parametrize(("reason", "status"), [("timeout", None), ("http_status", 500)])
