@@ -7,6 +7,7 @@ estimator and comes out of its own API.
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -82,19 +83,24 @@ class GenuineStoragenode:
             *quiet,
         )
 
-    def start(self) -> None:
-        """Start it, and wait until its API answers."""
+    def launch(self, *extra: str, **variables: str) -> None:
+        """Start it, with more arguments and more in its environment."""
         with (self.work / "node.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [str(self.programs / "storagenode"), "run", *self._common()],
+                [str(self.programs / "storagenode"), "run", *self._common(), *extra],
                 cwd=self.work,
+                env=os.environ | variables,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+
+    def start(self, *extra: str, **variables: str) -> None:
+        """Start it, and wait until its API answers."""
+        self.launch(*extra, **variables)
         deadline = time.monotonic() + START_S
-        while time.monotonic() < deadline and self.process.poll() is None:
+        while time.monotonic() < deadline and self.process is not None and self.process.poll() is None:
             try:
                 if self.get("sno/").status_code == 200:
                     return

@@ -61,6 +61,26 @@ def test_memory_in_use_is_never_cut(docker_engine):
         assert pull(LEVER.read(options), this_host).allocation == found.allocation
 
 
+def test_a_container_is_stopped_and_started_and_keeps_its_limits(docker_engine):
+    client, socket = docker_engine
+    with busy_container(client, nano_cpus=500_000_000) as container:
+        options = DockerOptions(container=container.name, socket=socket, switch=True, stop_timeout_s=1)
+        before = pull(LEVER.read(options), this_host).allocation
+        assert before.cpu_cores == 0.5
+        pull(LEVER.apply(options, Resources(cpu_cores=0.0, memory_gb=0.0)), this_host)
+        assert pull(LEVER.read(options), this_host).allocation == Resources(cpu_cores=0.0, memory_gb=0.0)
+        container.reload()
+        assert container.status == "exited"
+        pull(LEVER.apply(options, Resources(cpu_cores=0.0)), this_host)
+        pull(LEVER.apply(options, Resources(cpu_cores=0.25, memory_gb=0.5)), this_host)
+        container.reload()
+        assert container.status == "running"
+        assert pull(LEVER.read(options), this_host).allocation == Resources(cpu_cores=0.25, memory_gb=0.5)
+        assert cores_of(container.attrs["State"]["Pid"]) == pytest.approx(0.25, rel=0.1)
+        pull(LEVER.apply(options, before), this_host)
+        assert pull(LEVER.read(options), this_host).allocation == before
+
+
 def test_a_container_made_anew_under_its_name_is_the_one_that_is_limited(docker_engine):
     client, socket = docker_engine
     options = DockerOptions(container="orch-twin", socket=socket)
