@@ -291,7 +291,7 @@ class Monitor(Actor):
 
     def _silence(self, order: SilenceAlert) -> None:
         now = self.house.clock.now()
-        until = now + timedelta(seconds=order.for_s)
+        until = now + timedelta(seconds=order.for_s * self.house.clock.speed)
         memory = with_silence(self._state.memory, order.rule, order.node, now, until, order.comment)
         looked = self._plan.watch.tell(memory, now)
         self._tell_people(replace(looked, changed=True))

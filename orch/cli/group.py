@@ -32,6 +32,8 @@ COMMANDS = (
     "freeze",
     "unfreeze",
     "promote",
+    "notify",
+    "silence",
     "replay",
     "backtest",
 )

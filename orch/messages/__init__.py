@@ -18,7 +18,7 @@ from orch.model.fleet import Snapshot
 from orch.model.forecasts import ForecastScore, IncomeSeries
 from orch.model.inputs import DecisionInputs
 from orch.model.money import Entry, Price
-from orch.model.moves import Guards, Reallocation, StepRecord, Trigger
+from orch.model.moves import Guards, LeverName, Reallocation, StepRecord, Trigger
 from orch.model.plans import Blocker, Decision, Opportunity, Plan, PlanStanding
 from orch.model.problems import Answer
 from orch.model.readings import Failure, Reading
@@ -189,6 +189,24 @@ class RestoreBooks(Message):
     reply_to: str
 
 
+class RecordForecasts(Message):
+    """Optimizer to recorder, once an hour: what was foreseen and how it proved, as text of its own."""
+
+    body: str
+
+
+class RestoreForecasts(Message):
+    """Optimizer to recorder: tell me what I last had you record of forecasts."""
+
+    reply_to: str
+
+
+class ForecastsRestored(Message):
+    """Recorder to optimizer: its own text, as recorded; None when there is none."""
+
+    body: str | None
+
+
 class TellHistory(Message):
     """Optimizer to coordinator: tell me the income by hour now, and then at every turn of the hour."""
 
@@ -212,7 +230,7 @@ class RecordBoard(Message):
 
 
 class SilenceAlert(Message):
-    """A person to monitor: tell nobody of this rule and node for so long; 0 lifts a silence."""
+    """A person to monitor: tell nobody of this rule and node for so many real seconds; 0 lifts it."""
 
     alert_id: str
     rule: str
@@ -259,6 +277,18 @@ class AllocationApplied(Message):
     reallocation_id: str
     token: str
     node: str
+
+
+class PriceDrifted(Message):
+    """Adapter to reallocation: a node's own price is off its peg; may its lever set it? It may once in `hold_s`."""
+
+    lever: LeverName
+    hold_s: float
+    sentence: str
+
+
+class SetPrice(Message):
+    """Reallocation to adapter: set the price as you said; it is written down."""
 
 
 class AllocationRefused(Message):
@@ -351,7 +381,7 @@ class ReallocationChanged(Message):
 
 
 class PricesAccepted(Message):
-    """Pricing to coordinator and recorder: the last accepted prices, all of them.
+    """Pricing to coordinator, recorder and adapters of pegged nodes: the last accepted prices, all of them.
 
     `restored`: they were accepted, and recorded, before a restart.
     """
@@ -444,7 +474,9 @@ class RestartActor(Message):
 # -- inboxes ---------------------------------------------------------------------------------------------
 
 Questions: TypeAlias = AreYouReady | HowMuchWork
-AdapterInbox: TypeAlias = PollNode | Answered | WakeUp | ReadBack | ApplyAllocation | Questions
+AdapterInbox: TypeAlias = (
+    PollNode | Answered | WakeUp | ReadBack | ApplyAllocation | PricesAccepted | SetPrice | Questions
+)
 CoordinatorInbox: TypeAlias = (
     PollAll
     | ReadingTaken
@@ -466,6 +498,7 @@ OptimizerInbox: TypeAlias = (
     | ReallocationChanged
     | HistoryTold
     | PausesLearned
+    | ForecastsRestored
     | Questions
 )
 ReallocationInbox: TypeAlias = (
@@ -483,6 +516,7 @@ ReallocationInbox: TypeAlias = (
     | AllocationApplied
     | AllocationRefused
     | AllocationRead
+    | PriceDrifted
     | HistoryTold
     | Questions
 )
@@ -504,6 +538,8 @@ MonitorInbox: TypeAlias = (
 )
 RecorderInbox: TypeAlias = (
     RestoreBooks
+    | RestoreForecasts
+    | RecordForecasts
     | RecordTick
     | RecordBoard
     | DecisionMade

@@ -13,7 +13,7 @@ from litestar.exceptions import HTTPException
 
 from orch.errors import OrchError
 from orch.system.clock import RealClock
-from orch.web import actions, board_routes, history_routes, login_routes, order_routes, page_files
+from orch.web import actions, board_routes, history_routes, login_routes, order_routes, page_files, silences
 from orch.web.board_routes import Parts
 from orch.web.described import openapi
 from orch.web.desk import Desk
@@ -69,6 +69,7 @@ def create_app(backend: Backend, bind: str = "127.0.0.1", port: int = 8787) -> W
         *login_routes.ROUTES,
         *order_routes.ROUTES,
         *actions.ROUTES,
+        *silences.ROUTES,
     ]
     if backend.page:
         routes += page_files.ROUTES
