@@ -103,7 +103,7 @@ def read_host(reply: Reply) -> Host:
 
 def host_findings(memory: GolemMemory) -> Iterator[Finding]:
     """What stands in the way of work on this host."""
-    if memory.host is not None:
+    if memory.host is not None and not memory.emulated:
         yield from _provider(memory, memory.host)
         yield from _kvm(memory, memory.host)
         yield from _room(memory, memory.host)

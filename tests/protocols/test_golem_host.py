@@ -72,6 +72,7 @@ def test_a_provider_elsewhere_has_another_host(elsewhere):
 
 def test_an_emulated_provider_has_none():
     assert question(replace(begin(), emulated=True)) is None
+    assert codes(replace(looked(agent(), kvm=False, free=1), emulated=True)) == set()
 
 
 @pytest.mark.parametrize(
