@@ -45,6 +45,6 @@ def show(*parts: RenderableType) -> None:
     console = make_console()
     with console.capture() as captured:
         for part in parts:
-            console.print(part)
+            console.print(part, crop=False)
     text = "\n".join(line.rstrip() for line in captured.get().rstrip("\n").split("\n"))
     click.echo(text, color=on_terminal() or None)

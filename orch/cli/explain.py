@@ -29,6 +29,7 @@ def command(where: Where, wanted: str | None, json: bool) -> None:
 
     with open_source(data_dir_of(where)) as source:
         decision, now = _find(source, wanted), source.now()
+        plan = None if decision is None or decision.plan_id is None else source.plan(decision.plan_id)
     if decision is None and wanted is not None:
         raise UsageError(f"There is no decision {wanted}: `orch history` and `orch plan` name the ids.")
     if decision is None:
@@ -39,7 +40,7 @@ def command(where: Where, wanted: str | None, json: bool) -> None:
     from orch.cli.console import show
     from orch.cli.pages import decision_page
 
-    show(decision_page(decision, now))
+    show(decision_page(decision, now, plan))
 
 
 def _find(source: Source, wanted: str | None) -> Decision | None:

@@ -14,7 +14,9 @@ from orch.cli.words import (
     MEANING,
     TITLES,
     UNKNOWN,
+    WORDS,
     amount,
+    differences,
     harmless,
     interval,
     moved_in_words,
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from orch.model.moves import Reallocation
-    from orch.model.plans import Blocker, Decision, Opportunity, Plan
+    from orch.model.plans import Blocker, Decision, Opportunity, Plan, PlanStep
     from orch.model.resources import Resources
     from orch.model.switches import SwitchLedger
     from orch.web.shapes import HistoryBody, SeriesLine
@@ -44,8 +46,8 @@ HOURS_A_MONTH = 730.0
 MEANINGLESS_PCT = 10_000.0
 
 
-def decision_page(decision: Decision, now: datetime) -> RenderableType:
-    """Why a decision was what it was."""
+def decision_page(decision: Decision, now: datetime, plan: Plan | None = None) -> RenderableType:
+    """Why a decision was what it was, and how its plan would be carried out."""
     decision = harmless(decision)
     head = Text()
     head.append(f" {decision.verdict.upper()} ", style=f"bold black on {_verdict_style(decision)}")
@@ -59,6 +61,7 @@ def decision_page(decision: Decision, now: datetime) -> RenderableType:
         *_split(decision.from_value, decision.to_value),
         *_money(decision),
         *_blockers(decision.blockers, now),
+        *steps_page(plan),
     )
 
 
@@ -76,8 +79,40 @@ def plan_page(plan: Plan, now: datetime) -> RenderableType:
         *_money(plan),
         *_solved(plan),
         *_blockers(plan.blockers, now),
+        *steps_page(plan),
         *opportunities(plan.opportunities),
     )
+
+
+def steps_page(plan: Plan | None) -> Iterator[RenderableType]:
+    """The steps of a plan in their order: what a lever would do, or the commands to run by hand."""
+    if plan is None or not plan.steps:
+        return
+    steps = harmless(plan).steps
+    title = "By hand, in this order" if any(by_hand(step) for step in steps) else "How, in this order"
+    yield Text(f"\n{title}", style="bold")
+    for step in steps:
+        yield Text(f"{step.index + 1}  {step_in_words(step)}")
+        # A command that is copied must come in one line, however long.
+        yield from (Text(f"   {line}", style="cyan", no_wrap=True, overflow="ignore") for line in step.does)
+    if any(step.mode == "approve" for step in steps) and not any(by_hand(step) for step in steps):
+        yield Text(f"`orch approve {plan.id}` carries it out; `orch plan --apply` goes through it.", style="dim")
+
+
+def by_hand(step: PlanStep) -> bool:
+    """Whether a person has to make this step: no lever makes it, or none that may."""
+    return step.lever is None or step.mode in ("observe", "suggest")
+
+
+def step_in_words(step: PlanStep) -> str:
+    """`disk gives: disk 6,000 → 100` by its lever."""
+    verb = "gives up" if step.kind == "release" else "gets"
+    parts = (
+        f"{WORDS[name]} {amount(before)} → {amount(goal)}"
+        for name, before, goal in differences(step.undo, step.goal)
+    )
+    how = "no lever is configured" if step.lever is None else f"lever {step.lever}, mode {step.mode}"
+    return f"{step.node} {verb}: {', '.join(parts)} ({how})"
 
 
 def switches_line(ledger: SwitchLedger) -> str:
@@ -111,6 +146,8 @@ def moves_page(moves: Sequence[Reallocation], now: datetime, ledger: SwitchLedge
         predicted, realised = move.predicted_gain_usd_per_hour, move.realised_gain_usd_per_hour
         money = [f"predicted {usd_per_hour(predicted.mean, signed=True)} USD/h"] if predicted else []
         money += [f"realised {usd_per_hour(realised.mean, signed=True)}"] if realised else []
+        against = move.counterfactual_usd_per_hour
+        money += [f"the old split would have earned {usd_per_hour(against)}"] if against is not None else []
         money += [f"cost {usd(move.cost_usd)} USD"] if move.cost_usd is not None else []
         what.append("".join(f"\n{line}" for line in (", ".join(money), f"id {move.id}") if line), style="dim")
         state = Text(move.state, style=STATE_STYLE.get(move.state, "cyan"))

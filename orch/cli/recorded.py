@@ -63,10 +63,10 @@ class RecordedData:
         board = decode(found.body, Dashboard)
         return with_ledger(carried_on(board, self.now()), earned)
 
-    def plan(self) -> Plan | None:
-        """The newest plan."""
+    def plan(self, plan_id: str | None = None) -> Plan | None:
+        """A plan by its id, or the newest one."""
         with self._open() as connection:
-            return queries.plan(connection)
+            return queries.plan(connection, plan_id)
 
     def decision(self, decision_id: str | None) -> Decision | None:
         """A decision by its id, or the last one."""

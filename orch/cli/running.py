@@ -71,9 +71,10 @@ class RunningEngine:
                 raise StoreError(NO_BOARD) from refused
             raise
 
-    def plan(self) -> Plan | None:
-        """The newest plan."""
-        return self._maybe("/api/v1/plan", Plan)
+    def plan(self, plan_id: str | None = None) -> Plan | None:
+        """A plan by its id, or the newest one."""
+        path = "/api/v1/plan" if plan_id is None else f"/api/v1/plans/{quote(plan_id, safe='')}"
+        return self._maybe(path, Plan)
 
     def decision(self, decision_id: str | None) -> Decision | None:
         """A decision by its id, or the last one."""

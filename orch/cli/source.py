@@ -39,8 +39,8 @@ class Source(Protocol):
     def board(self) -> Dashboard:
         """The newest board. Raises StoreError before the first."""
 
-    def plan(self) -> Plan | None:
-        """The newest plan."""
+    def plan(self, plan_id: str | None = None) -> Plan | None:
+        """A plan by its id, or the newest one."""
 
     def decision(self, decision_id: str | None) -> Decision | None:
         """A decision by its id, or the last one."""
