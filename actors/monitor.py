@@ -38,6 +38,7 @@ from orch.messages import (
 )
 from orch.model.base import Value
 from orch.model.forecasts import ForecastScore
+from orch.reallocation.guards import frozen_blockers
 from orch.reports.dashboard import Times, get_dashboard_metrics
 from orch.reports.kpis import Tally, kpis, observe
 
@@ -185,6 +186,7 @@ class Monitor(Actor):
             plan=state.plan,
             reallocations=tuple(state.moves.values()),
             troubles=tuple(state.troubles),
+            guards=state.guards,
         )
         looked = self._plan.watch.look(
             state.memory, facts, self._kpis(snapshot) if self._plan.watch.has_own else None
@@ -211,6 +213,7 @@ class Monitor(Actor):
             self._plan.costs,
             self._plan.display,
             state.opportunities,
+            () if state.guards is None else frozen_blockers(state.guards, snapshot.taken_at),
         )
 
     def _publish(self, snapshot: Snapshot, *, at_once: bool = False) -> None:

@@ -13,7 +13,7 @@ import msgspec
 from orch.model.alerts import Condition, Rule
 from orch.model.base import Value
 from orch.model.fleet import NodeState, Snapshot
-from orch.model.moves import Reallocation
+from orch.model.moves import Guards, Reallocation
 from orch.model.plans import Decision, Plan
 from orch.model.resources import SHORT, minus, total
 
@@ -37,6 +37,9 @@ BLOCKING = frozenset(
         "LEVER_IN_OBSERVE_MODE",
         "HOLD_ACTIVE",
         "RATE_LIMITED",
+        "DAY_BUDGET_SPENT",
+        "OUTSIDE_WINDOW",
+        "LEVER_MISSING",
         "FROZEN",
     }
 )
@@ -57,6 +60,7 @@ TIMING: dict[Rule, Timing] = {
     "optimization_potential": Timing(for_s=3600, keep_firing_s=600),
     "lever_did_not_take": Timing(for_s=0, keep_firing_s=0),
     "move_lost": Timing(for_s=0, keep_firing_s=0),
+    "lever_demoted": Timing(for_s=0, keep_firing_s=0),
     "saga_stuck": Timing(for_s=0, keep_firing_s=0),
     "price_stale": Timing(for_s=60, keep_firing_s=60),
     "price_doubtful": Timing(for_s=900, keep_firing_s=900),
@@ -84,6 +88,7 @@ class Facts(Value):
     plan: Plan | None = None
     reallocations: tuple[Reallocation, ...] = ()
     troubles: tuple[ActorTrouble, ...] = ()
+    guards: Guards | None = None
 
 
 def check_alerts(facts: Facts) -> tuple[Condition, ...]:
@@ -227,6 +232,21 @@ def move_lost(facts: Facts) -> Iterator[Condition]:
         )
 
 
+def lever_demoted(facts: Facts) -> Iterator[Condition]:
+    """Levers that rollbacks have cost trust, until a person restores it."""
+    demotions = facts.guards.demotions if facts.guards is not None else ()
+    for node in sorted({each.lever.node for each in demotions}):
+        of_node = [each for each in demotions if each.lever.node == node]
+        which = ", ".join(f"{each.lever.kind} to {each.mode}" for each in of_node)
+        yield Condition(
+            rule="lever_demoted",
+            node=node,
+            severity="warning",
+            sentence=f"Levers of {node} were demoted after two rollbacks in a week: {which}.",
+            remedy=f"See in `orch history` what failed, mend it, then: `orch promote {node}`.",
+        )
+
+
 def saga_stuck(facts: Facts) -> Iterator[Condition]:
     """A move could neither be finished nor undone."""
     for each in facts.reallocations:
@@ -312,6 +332,7 @@ RULES: tuple[Callable[[Facts], Iterator[Condition]], ...] = (
     optimization_potential,
     lever_did_not_take,
     move_lost,
+    lever_demoted,
     saga_stuck,
     price_stale,
     price_doubtful,

@@ -56,6 +56,7 @@ OF_HOST: dict[str, Callable[[Facts], bool]] = {
     # What a move led to is told again at a start, when the journal has been read.
     "lever_did_not_take": lambda facts: not facts.reallocations,
     "move_lost": lambda facts: not facts.reallocations,
+    "lever_demoted": lambda facts: facts.guards is None,
     "saga_stuck": lambda facts: not facts.reallocations,
     "price_stale": lambda facts: not facts.snapshot.prices,
     "price_doubtful": lambda facts: not facts.snapshot.prices,

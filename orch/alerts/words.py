@@ -24,6 +24,7 @@ NAMES: dict[str, str] = {
     "optimization_potential": "The split could earn more",
     "lever_did_not_take": "A limit did not take",
     "move_lost": "A move loses money",
+    "lever_demoted": "A lever lost trust",
     "saga_stuck": "A move is stuck",
     "price_stale": "Prices are stale",
     "price_doubtful": "Prices are doubtful",

@@ -18,6 +18,7 @@ BuiltIn: TypeAlias = Literal[
     "optimization_potential",
     "lever_did_not_take",
     "move_lost",
+    "lever_demoted",
     "saga_stuck",
     "price_stale",
     "price_doubtful",

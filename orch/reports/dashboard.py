@@ -25,9 +25,10 @@ if TYPE_CHECKING:
     from orch.model.fleet import NodeState, Snapshot
     from orch.model.money import Rate
     from orch.model.moves import Reallocation
-    from orch.model.plans import Decision, Opportunity, Plan
+    from orch.model.plans import Blocker, Decision, Opportunity, Plan
 
 RECENT = 10
+STANDING = frozenset({"FROZEN", "SAGA_STUCK"})
 
 
 class Times(Value):
@@ -49,8 +50,13 @@ def get_dashboard_metrics(
     costs: RunningCosts,
     display: str | None = None,
     opportunities: tuple[Opportunity, ...] = (),
+    standing: tuple[Blocker, ...] | None = None,
 ) -> Dashboard:
-    """The whole board from what is known; `display` is the currency that people are shown beside USD."""
+    """The whole board from what is known.
+
+    `display` is the currency that people are shown beside USD. `standing` is what keeps every move from beginning
+    now, newer than the newest decision; None when that is not known.
+    """
     total = _total(snapshot, costs)
     mean = total.usd_per_hour.mean if total.usd_per_hour is not None else None
     recent = sorted(reallocations, key=lambda each: each.started_at, reverse=True)[:RECENT]
@@ -63,8 +69,8 @@ def get_dashboard_metrics(
         capacity=snapshot.capacity,
         reserve=snapshot.reserve,
         opportunity=_opportunity(decision),
-        can_reallocate=decision.can_reallocate if decision is not None else False,
-        blockers=decision.blockers if decision is not None else (),
+        can_reallocate=decision is not None and decision.can_reallocate and not standing,
+        blockers=_blockers(decision, standing),
         next_decision_at=times.next_decision_at,
         next_reallocation_at=times.next_reallocation_at,
         recent_changes=tuple(recent),
@@ -73,6 +79,13 @@ def get_dashboard_metrics(
         display=_display(snapshot, display),
         opportunities=opportunities,
     )
+
+
+def _blockers(decision: Decision | None, standing: tuple[Blocker, ...] | None) -> tuple[Blocker, ...]:
+    said = decision.blockers if decision is not None else ()
+    if standing is None:
+        return said
+    return (*standing, *(each for each in said if each.code not in STANDING))
 
 
 def _display(snapshot: Snapshot, currency: str | None) -> DisplayView | None:
