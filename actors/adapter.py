@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from collections import deque
 from dataclasses import dataclass, field
@@ -12,7 +13,8 @@ from msgspec.structs import replace
 
 from actors.base import Actor, House
 from orch.errors import LeverError
-from orch.levers.together import FittedLever, apply_all, read_all
+from orch.levers.golem_price import finding_of, price_of
+from orch.levers.together import FittedLever, apply_all, pegged, read_all
 from orch.levers.touched import may_have_changed
 from orch.messages import (
     AdapterInbox,
@@ -25,10 +27,14 @@ from orch.messages import (
     HowMuchWork,
     PollFailed,
     PollNode,
+    PriceDrifted,
+    PricesAccepted,
     ReadBack,
     ReadingTaken,
+    SetPrice,
     WakeUp,
 )
+from orch.model.moves import LeverName
 from orch.model.readings import contact_lost
 from orch.protocols.attend import Attended, Limits, ask, counted, report, take
 
@@ -37,6 +43,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from orch.levers.base import LeverReading, Task
+    from orch.levers.golem_price import Repricing
+    from orch.model.money import Price
     from orch.model.readings import Reading
     from orch.model.wire import NoReply, Reply, Request
     from orch.protocols.base import Context, ProtocolSpec
@@ -46,6 +54,8 @@ REALLOCATION = "reallocation"
 LEVERS_EVERY_S = 120.0
 REPORT_EVERY_S = 60.0
 TASK = "lever task "
+
+log = logging.getLogger(__name__)
 
 LATE = 0.5
 """A question that has been due for half its period follows an answer at once; others are spread over the ticks."""
@@ -96,6 +106,8 @@ class Adapter(Actor):
         self._state = Attended(memory=plan.spec.begin(plan.options, plan.context))
         self._times = _Times()
         self._task_number = 0
+        self._pegged = pegged(plan.levers)
+        self._repricing: Repricing | None = None
 
     def ready(self) -> None:
         """Number tasks so that an answer meant for a predecessor of the same name is not taken for ours."""
@@ -112,6 +124,10 @@ class Adapter(Actor):
                 self._read_back(message)
             case ApplyAllocation():
                 self._apply(message)
+            case PricesAccepted(prices=prices):
+                self._look_at_price(prices)
+            case SetPrice():
+                self._set_price()
             case WakeUp() | AreYouReady() | HowMuchWork():
                 pass
             case _:
@@ -143,6 +159,8 @@ class Adapter(Actor):
         reading = report(self._plan.spec, self._state, now)
         if self._plan.measure is not None:
             reading = replace(reading, used=self._plan.measure().filled(reading.used))
+        if self._repricing is not None:
+            reading = replace(reading, findings=(*reading.findings, finding_of(self._repricing)))
         return reading
 
     def _answered(self, key: str, reply: Reply | NoReply) -> None:
@@ -211,6 +229,37 @@ class Adapter(Actor):
             self._refuse(command, why, touched=touched)
 
         self._start(apply_all(self._plan.levers, command.goal), done, failed)
+
+    # -- the node's own price ----------------------------------------------------------------------------
+
+    def _look_at_price(self, prices: tuple[Price, ...]) -> None:
+        price = price_of(prices, self.house.clock.now())
+        if self._pegged is None or price is None:
+            return
+        lever, options, peg = self._pegged
+
+        def done(found: Repricing | None) -> None:
+            self._times.changed = self._times.changed or found != self._repricing
+            self._repricing = found
+            if found is not None:
+                name = LeverName(node=self._node, kind=lever.kind)
+                self.tell(REALLOCATION, PriceDrifted(lever=name, hold_s=peg.hold_s, sentence=found.sentence))
+
+        self._start(lever.look_at_price(options, price), done, lambda *_: None)
+
+    def _set_price(self) -> None:
+        if self._pegged is None or self._repricing is None:
+            return
+        lever, options, _ = self._pegged
+
+        def done(_: object) -> None:
+            self._times.changed, self._repricing = True, None
+
+        self._start(
+            lever.reprice(options, self._repricing),
+            done,
+            lambda why, _: log.warning("the price of %s was not set: %s", self._node, why),
+        )
 
     def _refuse(self, message: ReadBack | ApplyAllocation, sentence: str, *, touched: bool = False) -> None:
         self.tell(

@@ -16,14 +16,16 @@ if TYPE_CHECKING:
     from orch.ports import Cache
 
 READERS = ("coordinator", "recorder")
+"""Who is told of prices whatever the configuration says."""
 
 
 @dataclass(frozen=True)
 class PricingPlan:
-    """What to ask for, and where accepted prices are kept."""
+    """What to ask for, where accepted prices are kept, and who is told of them besides the usual readers."""
 
     terms: PriceTerms
     cache: Cache | None = None
+    also_tell: tuple[str, ...] = ()
 
 
 class Pricing(Actor):
@@ -87,7 +89,7 @@ class Pricing(Actor):
             self._kept = body
 
     def _tell(self, message: PricesAccepted) -> None:
-        for reader in READERS:
+        for reader in (*READERS, *self._plan.also_tell):
             self.tell(reader, message)
 
     def _arm(self, when: datetime) -> None:

@@ -25,12 +25,14 @@ from orch.messages import (
     HowMuchWork,
     HowStandsPlan,
     PausesLearned,
+    PriceDrifted,
     PromoteLever,
     ReallocationChanged,
     ReallocationInbox,
     ReallocationProposed,
     RejectPlan,
     RollBackReallocation,
+    SetPrice,
     SnapshotPublished,
     TellHistory,
     Unfreeze,
@@ -47,7 +49,7 @@ from orch.reallocation.proof import ProofTerms
 from orch.reallocation.recovery import recover, resume
 from orch.reallocation.saga import advance
 from orch.reallocation.story import stories
-from orch.reallocation.trust import demotions_due, promotions_stated, with_standing
+from orch.reallocation.trust import demotions_due, promotions_stated, repricing_objection, with_standing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -146,8 +148,8 @@ class Reallocation(Actor):
                 self._go_on(message)
             case HistoryTold(steady=steady):
                 self._follow(steady)
-            case ApprovePlan():
-                self._approve(message)
+            case ApprovePlan() | PriceDrifted():
+                self._consider(message)
             case RejectPlan() | Freeze() | Unfreeze() | PromoteLever():
                 self._obey(*self._desk.orders_of(message))
             case HowStandsPlan():
@@ -177,6 +179,12 @@ class Reallocation(Actor):
         # A plan that was refused came from somebody who does not know the guards.
         self._tell_guards(again=True)
 
+    def _consider(self, wish: ApprovePlan | PriceDrifted) -> None:
+        if isinstance(wish, ApprovePlan):
+            self._approve(wish)
+        else:
+            self._reprice(wish)
+
     def _approve(self, order: ApprovePlan) -> None:
         """Carry out a proposed plan, if it still stands; why not is recorded as a refused move."""
         now = self.house.clock.now()
@@ -190,15 +198,25 @@ class Reallocation(Actor):
         now = self.house.clock.now()
         return self._desk.standing(asked, self._guards_now(now), self._snapshot, now)
 
-    def _obey(self, *orders: Order) -> None:
+    def _obey(self, *orders: Order) -> bool:
+        """Write orders down, and let them stand; whether all of them do."""
         for order in orders:
             try:
                 self._memory.obey(order, self.house.clock.now())
             except JournalError as error:
                 log.error("the order to %s cannot be written down, and does not stand: %s", order.what, error)  # noqa: TRY400 - the journal's sentence says it all
-                return
+                return False
             log.info("ordered: %s %s", order.what, order.plan_id or order.lever or order.until or "")
         self._tell_guards()
+        return True
+
+    def _reprice(self, wish: PriceDrifted) -> None:
+        """Let a lever set a node's own price, once that is written down."""
+        now, memory = self.house.clock.now(), self._memory
+        guards = self._guards_now(now)
+        why = repricing_objection(wish.lever, wish.hold_s, self._plan.levers, memory.standing, guards, now)
+        if why is None and self._obey(Order(what="reprice", lever=wish.lever, sentence=wish.sentence)):
+            self.tell(adapter_name(wish.lever.node), SetPrice())
 
     def _roll_back(self, order: RollBackReallocation) -> None:
         now = self.house.clock.now()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from actors.adapter import NodePlan
+from actors.base import adapter_name
 from actors.coordinator import CoordinatorPlan
 from actors.metering import MeteringPlan
 from actors.optimizer import OptimizerPlan
@@ -25,7 +26,7 @@ from orch.earnings.costs_now import costs_now
 from orch.earnings.price_desk import PriceTerms
 from orch.earnings.prices import overridden, price_now
 from orch.forecast.registry import load_forecasters
-from orch.levers.together import FittedLever, settable, together_cost
+from orch.levers.together import FittedLever, pegged, settable, together_cost
 from orch.model.entrypoints import load_group
 from orch.model.fleet import LeverState
 from orch.model.problems import Budget
@@ -238,7 +239,8 @@ def reallocation_plan(setting: Setting) -> ReallocationPlan:
 
 def pricing_plan(setting: Setting, cache: Cache | None = None) -> PricingPlan:
     """The price sources', with where accepted prices are kept."""
-    return PricingPlan(terms=price_terms(setting), cache=cache)
+    also_tell = tuple(adapter_name(node.config.name) for node in setting.nodes if pegged(node.levers))
+    return PricingPlan(terms=price_terms(setting), cache=cache, also_tell=also_tell)
 
 
 def price_terms(setting: Setting) -> PriceTerms:

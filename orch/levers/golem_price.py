@@ -10,12 +10,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from orch.model.base import Value
+from orch.model.readings import Finding
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from orch.levers.golem_files import Preset, Presets
+    from orch.model.money import Price
 
+GLM = "GLM"
 CPU, WALL = "golem.usage.cpu_sec", "golem.usage.duration_sec"
 COEFFICIENTS = (CPU, WALL)
 STALE_S = 600.0
@@ -49,6 +53,18 @@ class Repricing(Value):
     command: str = ""
 
 
+def price_of(prices: Iterable[Price], now: datetime) -> GlmPrice | None:
+    """GLM among accepted prices; None when it is not there. What a person has pinned is beyond doubt."""
+    found = next((each for each in prices if each.token == GLM), None)
+    if found is None:
+        return None
+    return GlmPrice(
+        usd=float(found.usd),
+        age_s=0.0 if found.agreement == "pinned" else (now - found.observed_at).total_seconds(),
+        sure=found.agreement in ("agreed", "pinned"),
+    )
+
+
 def repricing(peg: Peg, presets: Presets, price: GlmPrice) -> Repricing | None:
     """What to change once some price is off its peg by more than the band; None while all are near.
 
@@ -77,11 +93,13 @@ def repricing(peg: Peg, presets: Presets, price: GlmPrice) -> Repricing | None:
     return Repricing(sentence=sentence, changes=tuple(changes), command=_command(changes))
 
 
-def next_allowed(peg: Peg, last: datetime | None, now: datetime) -> float:
-    """Seconds until the price may be changed again; 0 when it may be now. A clock that stepped back waits, too."""
-    if last is None:
-        return 0.0
-    return max(0.0, peg.hold_s - (now - last).total_seconds())
+def finding_of(order: Repricing) -> Finding:
+    """What an operator is told of a price that is off its peg, with what to run by hand."""
+    return Finding(code="price_off_peg", severity="info", sentence=_upper(order.sentence), remedy=order.command)
+
+
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _moves(peg: Peg, preset: Preset, usd: float) -> list[tuple[str, float, float]]:

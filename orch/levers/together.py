@@ -57,6 +57,16 @@ def apply_all(levers: tuple[FittedLever, ...], goal: Resources) -> Task[None]:
         raise LeverError(f"no lever of this node sets {', '.join(left)}")
 
 
+def pegged(levers: tuple[FittedLever, ...]) -> tuple[Any, Any, Any] | None:
+    """The first lever that keeps a price near its peg: itself, its options, the peg."""
+    for fitted in levers:
+        peg_of = getattr(fitted.spec, "peg", None)
+        peg = None if peg_of is None else peg_of(fitted.options)
+        if peg is not None:
+            return fitted.spec, fitted.options, peg
+    return None
+
+
 def settable(levers: tuple[FittedLever, ...]) -> tuple[ResourceName, ...]:
     """The resources that some lever of a node sets."""
     sets = {name for fitted in levers for name in fitted.sets()}

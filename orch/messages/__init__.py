@@ -280,7 +280,7 @@ class AllocationApplied(Message):
 
 
 class PriceDrifted(Message):
-    """Adapter to reallocation: a node's own price is off its peg; may its lever set it? It may once in `hold_s`."""
+    """Adapter to reallocation: a node's own price is off its peg; may its lever set it (once in `hold_s`)?"""
 
     lever: LeverName
     hold_s: float

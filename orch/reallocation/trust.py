@@ -51,6 +51,7 @@ class Standing(Value):
     """What the orders of a journal come to.
 
     `forgiven`: until when rollbacks of a lever no longer count, because they cost it a rung, or were forgiven.
+    `repriced`: when a lever last set a new price.
     """
 
     frozen_since: datetime | None = None
@@ -58,6 +59,7 @@ class Standing(Value):
     rejected: tuple[str, ...] = ()
     lost: tuple[Lost, ...] = ()
     forgiven: dict[str, datetime] = msgspec.field(default_factory=dict)
+    repriced: dict[str, datetime] = msgspec.field(default_factory=dict)
 
     @property
     def demotions(self) -> tuple[Demotion, ...]:
@@ -90,6 +92,10 @@ def obeyed(standing: Standing, order: Order, when: datetime) -> Standing:
             return replace(standing, rejected=rejected[-KEPT_REJECTED:])
         case "demote" | "promote":
             return _trust_after(standing, order, when)
+        case "reprice":
+            if order.lever is None:
+                return standing
+            return replace(standing, repriced={**standing.repriced, _key(order.lever): when})
 
 
 def _trust_after(standing: Standing, order: Order, when: datetime) -> Standing:
@@ -113,6 +119,33 @@ def with_standing(guards: Guards, standing: Standing, now: datetime) -> Guards:
     if frozen_until is not None and frozen_until <= now:
         frozen_until = None
     return replace(guards, frozen_until=frozen_until, demotions=standing.demotions)
+
+
+def repricing_objection(
+    lever: LeverName,
+    hold_s: float,
+    levers: Iterable[TrustedLever],
+    standing: Standing,
+    guards: Guards,
+    now: datetime,
+) -> str | None:
+    """Why a lever may not set a new price now; None when it may.
+
+    What holds for moves holds for prices: only in `auto`, not while levers are frozen or one is being pulled,
+    within the maintenance windows, and never sooner than `hold_s` after its last price (a clock that steps back
+    makes that later, never sooner).
+    """
+    trusted = next((each for each in levers if each.name == lever), None)
+    if trusted is None or rung_of(trusted, standing) != "auto":
+        return "its lever may not act by itself"
+    if guards.stuck is not None or guards.running is not None or guards.frozen_until is not None:
+        return "a move is under way, or levers are frozen"
+    if guards.window_opens_at is not None:
+        return f"changes are made in the maintenance windows, the next one from {guards.window_opens_at:%H:%M} UTC"
+    last = standing.repriced.get(_key(lever))
+    if last is not None and now - last < timedelta(seconds=hold_s):
+        return f"it stands since {last:%Y-%m-%d %H:%M} UTC and has to for {hold_s / 3600.0:g} h"
+    return None
 
 
 def thawing_in_time(standing: Standing, now: datetime) -> Standing:
