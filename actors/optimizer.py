@@ -11,13 +11,14 @@ from msgspec.structs import replace
 
 from actors.base import Actor, House
 from orch.forecast.ensemble import FORECASTER
-from orch.forecast.score import Track, score_of, without
+from orch.forecast.score import Track, resumed, score_of, scores_of, without, written
 from orch.messages import (
     Analyze,
     AreYouReady,
     Decide,
     DecisionMade,
     ExecuteReallocation,
+    ForecastsRestored,
     ForecastsScored,
     GuardsChanged,
     HistoryTold,
@@ -27,6 +28,8 @@ from orch.messages import (
     PausesLearned,
     ReallocationChanged,
     ReallocationProposed,
+    RecordForecasts,
+    RestoreForecasts,
     SnapshotPublished,
     SolverAnswered,
     TellHistory,
@@ -86,6 +89,7 @@ class _State:
     guards: Guards | None = None
     foresight: Foresight | None = None
     track: Track = field(default_factory=Track)
+    resumed: bool = False
     turned: tuple[Turned, ...] = ()
     prices: dict[str, Decimal] = field(default_factory=dict)
     analyze_at: datetime | None = None
@@ -112,6 +116,7 @@ class Optimizer(Actor):
     def ready(self) -> None:
         """Ask for the income so far, and set the first ticks."""
         now = self.house.clock.now()
+        self.tell(RECORDER, RestoreForecasts(reply_to=self.name))
         self.tell(COORDINATOR, TellHistory(reply_to=self.name))
         self._arm_analyze(now + timedelta(seconds=self._plan.analyze_s))
         self._arm_decide(now + timedelta(seconds=self._plan.decide_s))
@@ -129,16 +134,12 @@ class Optimizer(Actor):
                 known = dict.fromkeys((*turned, *state.turned))
                 state.turned = tuple(each for each in known if each.turned_at > told_from)
                 self._foresee(history)
-            case Analyze(due_at=due_at):
-                if due_at == state.analyze_at:
-                    self._arm_analyze(self._following(due_at, self._plan.analyze_s))
-                    self._look("analyze")
-            case Decide(due_at=due_at):
-                if due_at == state.decide_at:
-                    self._arm_decide(self._following(due_at, self._plan.decide_s))
-                    self._look("decide")
+            case Analyze() | Decide():
+                self._tick(message)
             case ReallocationChanged(reallocation=reallocation):
                 self._moved(reallocation)
+            case ForecastsRestored(body=body):
+                self._resume(body)
             case PausesLearned(downtime_s=downtime_s):
                 self._reckon(with_pauses(self._terms, downtime_s))
             case SolverAnswered(job=job, answer=answer):
@@ -149,10 +150,23 @@ class Optimizer(Actor):
                 assert_never(message)
         return None
 
+    def _tick(self, tick: Analyze | Decide) -> None:
+        """Set the next tick and do what is due; a tick that was set before another start is none."""
+        state = self._state
+        if isinstance(tick, Analyze):
+            if tick.due_at == state.analyze_at:
+                self._arm_analyze(self._following(tick.due_at, self._plan.analyze_s))
+                self._look("analyze")
+        elif tick.due_at == state.decide_at:
+            self._arm_decide(self._following(tick.due_at, self._plan.decide_s))
+            self._look("decide")
+
     def _moved(self, reallocation: Reallocation) -> None:
         state = self._state
         if reallocation.state == "settled":
-            state.track = without(state.track, {change.node for change in reallocation.changes})
+            until = reallocation.ended_at or reallocation.started_at
+            state.track = without(state.track, {change.node for change in reallocation.changes}, until)
+            self._keep_track()
             state.turned = tuple(dict.fromkeys((*state.turned, *turned_by(reallocation))))
 
     def _reckon(self, terms: PlanSettings) -> None:
@@ -172,6 +186,26 @@ class Optimizer(Actor):
             turned=state.turned,
             dials=dials_of(state.snapshot) if state.snapshot is not None else {},
         )
+        self.tell(MONITOR, ForecastsScored(scored_at=now, score=score_of(state.track)))
+        self._keep_track()
+
+    def _keep_track(self) -> None:
+        """Have the record of forecasts kept; the one kept before has to be known first."""
+        if self._state.resumed:
+            self.tell(RECORDER, RecordForecasts(body=written(self._state.track)))
+        else:
+            self.tell(RECORDER, RestoreForecasts(reply_to=self.name))
+
+    def _resume(self, body: str | None) -> None:
+        """Go on with the record of forecasts kept before this start."""
+        state, now = self._state, self.house.clock.now()
+        if state.resumed:
+            return
+        state.track, state.resumed = resumed(body, state.track), True
+        if body is None:
+            return
+        if state.foresight is not None:
+            state.foresight = replace(state.foresight, scores=tuple(scores_of(state.track).items()))
         self.tell(MONITOR, ForecastsScored(scored_at=now, score=score_of(state.track)))
 
     def _look(self, wish: str) -> None:

@@ -15,15 +15,18 @@ from orch.messages import (
     BooksRestored,
     CommitBatch,
     DecisionMade,
+    ForecastsRestored,
     HowMuchWork,
     PricesAccepted,
     ReallocationChanged,
     RecordBoard,
     RecorderInbox,
     RecorderStarted,
+    RecordForecasts,
     RecordingFailed,
     RecordTick,
     RestoreBooks,
+    RestoreForecasts,
     TickRecorded,
     TidyStore,
 )
@@ -81,11 +84,8 @@ class Recorder(Actor):
                 self._commit_when_due()
             case RecordBoard():
                 writer.add_board(message.taken_at, message.body, message.kpis)
-            case DecisionMade(decision=decision):
-                writer.add_decision(decision, message.plan, message.inputs)
-                if decision.verdict == "move":
-                    # A move that begins now must not outlive the reasons for it.
-                    self._commit_soon()
+            case DecisionMade():
+                self._decided(writer, message)
             case ReallocationChanged():
                 writer.add_reallocation(message.reallocation, message.step)
             case PricesAccepted():
@@ -96,6 +96,8 @@ class Recorder(Actor):
                 self._commit(writer)
                 books = restore_books(writer.connection, self.house.clock.now())
                 self.tell(reply_to, BooksRestored(books=books))
+            case RecordForecasts() | RestoreForecasts():
+                self._forecasts(writer, message)
             case CommitBatch():
                 self._commit_told = False
                 self._commit(writer)
@@ -117,6 +119,18 @@ class Recorder(Actor):
             writer.commit()
         finally:
             writer.close()
+
+    def _decided(self, writer: Writer, made: DecisionMade) -> None:
+        writer.add_decision(made.decision, made.plan, made.inputs)
+        if made.decision.verdict == "move":
+            # A move that begins now must not outlive the reasons for it.
+            self._commit_soon()
+
+    def _forecasts(self, writer: Writer, message: RecordForecasts | RestoreForecasts) -> None:
+        if isinstance(message, RecordForecasts):
+            writer.add_forecasts(message.body)
+        else:
+            self.tell(message.reply_to, ForecastsRestored(body=writer.forecasts))
 
     def _open_writer(self) -> Writer:
         if self._writer is None:

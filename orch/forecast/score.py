@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec.structs import replace
 
 from orch.model.base import Value
@@ -54,9 +55,33 @@ def followed(track: Track, history: Sequence[IncomeSeries], made: Sequence[Forec
     return Track(pending=tuple(pending), verdicts=tuple(kept))
 
 
-def without(track: Track, nodes: Collection[str]) -> Track:
-    """The track without the pending forecasts of some nodes: they spoke of an allocation that is no more."""
-    return replace(track, pending=tuple(each for each in track.pending if each.node not in nodes))
+def without(track: Track, nodes: Collection[str], until: datetime | None = None) -> Track:
+    """The track without the pending forecasts of some nodes: they spoke of an allocation that is no more.
+
+    With `until`, without those that begin until then.
+    """
+
+    def speaks(each: Forecast) -> bool:
+        return each.node not in nodes or (until is not None and each.first_hour > until)
+
+    return replace(track, pending=tuple(each for each in track.pending if speaks(each)))
+
+
+def written(track: Track) -> str:
+    """The track as text, to be kept over a restart."""
+    return msgspec.json.encode(track).decode()
+
+
+def resumed(body: str | None, track: Track) -> Track:
+    """A track with what was written of an earlier one; unchanged where that cannot be read."""
+    try:
+        before = msgspec.json.decode(body or "", type=Track)
+    except msgspec.DecodeError:
+        return track
+    have = {(each.node, each.first_hour) for each in track.pending}
+    earlier = tuple(each for each in before.pending if (each.node, each.first_hour) not in have)
+    verdicts = dict.fromkeys((*before.verdicts, *track.verdicts))
+    return Track(pending=(*earlier, *track.pending), verdicts=tuple(verdicts))
 
 
 def score_of(track: Track, node: str | None = None) -> ForecastScore:

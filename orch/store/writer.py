@@ -75,6 +75,8 @@ class Writer:
         self._committed: int | None = int(meta["sequence"]) if "sequence" in meta else None
         self._sequence = self._committed
         self._clock: str = meta.get("clock", "")
+        self._forecasts: str | None = meta.get("forecasts")
+        self._forecasts_told = False
 
     # -- reading -----------------------------------------------------------------------------------------
 
@@ -89,17 +91,26 @@ class Writer:
         return from_stored_time(datetime.fromisoformat(self._clock)) if self._clock else None
 
     @property
+    def forecasts(self) -> str | None:
+        """What was last recorded of forecasts, in the words of who had it recorded."""
+        return self._forecasts
+
+    @property
     def open_rows(self) -> int:
         """How many rows wait for the next commit."""
         lists = sum(len(rows) for rows in self._rows.values())
         keyed = sum(len(rows) for rows in self._keyed.values())
-        return lists + keyed + len(self._entries) + (self._board is not None)
+        return lists + keyed + len(self._entries) + (self._board is not None) + self._forecasts_told
 
     def reader(self) -> duckdb.DuckDBPyConnection:
         """A connection of its own for another thread: one use, read it to the end, close it."""
         return self._database.cursor()
 
     # -- collecting --------------------------------------------------------------------------------------
+
+    def add_forecasts(self, body: str) -> None:
+        """What was foreseen and how it proved: only the newest is kept."""
+        self._forecasts, self._forecasts_told = body, True
 
     def add_tick(self, snapshot: Snapshot, entries: Iterable[Entry], sequence: int) -> None:
         """One tick: a sample per node, and its ledger entries.
@@ -218,6 +229,7 @@ class Writer:
             keyed.clear()
         self._entries.clear()
         self._board = None
+        self._forecasts_told = False
         self._committed = self._sequence
         return self._committed
 
@@ -233,6 +245,8 @@ class Writer:
             meta = [("clock", self._clock)] if self._clock else []
             if self._sequence is not None:
                 meta.append(("sequence", str(self._sequence)))
+            if self._forecasts_told and self._forecasts is not None:
+                meta.append(("forecasts", self._forecasts))
             self._append("meta", meta, upsert=True)
 
     def _append(self, table: str, rows: Iterable[Row], *, upsert: bool = False) -> None:

@@ -8,7 +8,19 @@ from typing import Any
 from actors.base import Actor
 from actors.optimizer import Optimizer, OptimizerPlan
 from actors.stage import Stage
-from orch.messages import DecisionMade, GuardsChanged, OpportunitiesFound, SnapshotPublished, SolverAnswered
+from orch.forecast.score import Track, Verdict, resumed, written
+from orch.messages import (
+    DecisionMade,
+    ForecastsRestored,
+    ForecastsScored,
+    GuardsChanged,
+    HistoryTold,
+    OpportunitiesFound,
+    RecordForecasts,
+    RestoreForecasts,
+    SnapshotPublished,
+    SolverAnswered,
+)
 from orch.model.moves import Guards
 from orch.model.problems import Budget
 from orch.planning.settings import PlanSettings
@@ -106,3 +118,32 @@ def test_an_answer_that_nobody_waits_for_is_nothing():
     stage.tell("optimizer", SolverAnswered(job="stale", answer=failed(pool.jobs[0], "late", 9.0)))
     stage.run_until(NOON + timedelta(seconds=70))
     assert monitor.of(DecisionMade)[0].decision.solver_chain == ("genetic",)
+
+
+def test_how_forecasts_proved_is_asked_for_first_and_not_overwritten_before_it_is_known():
+    stage = Stage(1, NOON)
+    house = stage.house()
+    strategy = load_strategies()["threshold"]()
+    monitor, recorder = Listener("monitor", house), Listener("recorder", house)
+    plan = OptimizerPlan(
+        settings=PlanSettings(),
+        strategy=strategy,
+        options=strategy.options(),
+        solvers=solvers_for("linear"),
+        analyze_s=3600.0,
+        decide_s=3600.0,
+    )
+    for actor in (monitor, recorder, Listener("coordinator", house), Optimizer("optimizer", house, plan)):
+        stage.add(actor)
+    stage.drain()
+    stage.tell("optimizer", HistoryTold(told_at=NOON, history=()))
+    stage.drain()
+    assert {type(each) for each in recorder.seen} == {RestoreForecasts}
+    before = Track(verdicts=(Verdict(node="a", ended_at=NOON, error_pct=20.0, inside=True),))
+    stage.tell("optimizer", ForecastsRestored(body=written(before)))
+    stage.tell("optimizer", ForecastsRestored(body=None))
+    stage.tell("optimizer", HistoryTold(told_at=NOON, history=()))
+    stage.drain()
+    assert [each.score.mape_pct for each in monitor.of(ForecastsScored)] == [None, 20.0, 20.0]
+    (kept,) = recorder.of(RecordForecasts)
+    assert resumed(kept.body, Track()) == before

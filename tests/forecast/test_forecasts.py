@@ -15,7 +15,7 @@ from orch.forecast.ensemble import FORECASTER
 from orch.forecast.intervals import make_forecast
 from orch.forecast.models import MODELS
 from orch.forecast.registry import load_forecasters
-from orch.forecast.score import Track, followed, score_of, without
+from orch.forecast.score import Track, followed, resumed, score_of, without, written
 from orch.model.forecasts import HOUR, Forecast, IncomeSeries
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
@@ -178,6 +178,20 @@ class TestScore:
         track = followed(followed(Track(), (), said), (), said)
         assert len(track.pending) == 2
         assert [each.node for each in without(track, {"a"}).pending] == ["b"]
+        assert [each.node for each in without(track, {"a"}, START).pending] == ["b"]
+        assert without(track, {"a", "b"}, START - HOUR) == track
+
+    def test_what_is_written_is_gone_on_with_after_a_restart(self):
+        said = (self.made(0, 0.0, 1.0, 2.0), self.made(DAY, 0.0, 1.0, 2.0))
+        later = self.made(2 * DAY, 0.0, 1.0, 2.0)
+        before = followed(followed(Track(), (), said), (series([1.0] * DAY),), ())
+        assert (len(before.pending), len(before.verdicts)) == (1, 1)
+        assert resumed(written(before), Track()) == before
+        began = Track(pending=(said[1], later), verdicts=before.verdicts)
+        assert resumed(written(before), began) == began
+        assert score_of(resumed(written(before), Track(pending=(later,)))) == score_of(before)
+        for unreadable in (None, "", "[", '{"pending": 1}'):
+            assert resumed(unreadable, began) == began
 
 
 class TestCovariance:

@@ -222,3 +222,18 @@ def test_what_was_closed_can_be_read(path, make):
         assert queries.meta(connection).sequence == 1
         with pytest.raises(duckdb.Error):
             connection.execute("DELETE FROM ledger")
+
+
+def test_of_forecasts_the_newest_word_is_kept_over_a_restart(tmp_path, make):
+    path = tmp_path / "orch.duckdb"
+    writer = open_for_writing(path, "emulated", "here", make.START)
+    assert writer.forecasts is None
+    writer.add_forecasts("first")
+    writer.add_forecasts("second")
+    assert writer.open_rows == 1
+    writer.commit()
+    assert writer.open_rows == 0
+    writer.close()
+    again = open_for_writing(path, "emulated", "here", make.START)
+    assert again.forecasts == "second"
+    again.close()
