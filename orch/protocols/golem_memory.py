@@ -245,11 +245,11 @@ class Work(Value):
 class GolemMemory(Value):
     """Everything known of one provider. The dictionaries are replaced, never changed.
 
-    `accruals` holds what each agreement and each payment amounts to, by stream; `work` what agreements say about
-    demand; `payments` the sum of what payments gave to documents, in GLM, and `mismatch_since` since when it is
-    not what agreements say is paid; `rejections` why invoices were rejected; `differs_since` since when offers
-    are not what the files say. `failures` holds the last failure of the endpoints that have a fixed key, until
-    they answer again.
+    `accruals` holds what each agreement and each payment amounts to, by stream; `work` what agreements say
+    about demand; `payments` the sum of what payments gave to documents, in GLM, and `mismatch_since` since
+    when it is not `paid`, what agreements say in all; `newest` the agreement that began to be paid for last;
+    `rejections` why invoices were rejected; `differs_since` since when offers are not what the files say.
+    `failures` holds the last failure of the endpoints that have a fixed key, until they answer again.
     """
 
     options: GolemOptions
@@ -262,6 +262,8 @@ class GolemMemory(Value):
     pays: dict[str, Pay] = msgspec.field(default_factory=dict)
     pay_pages: Pages = Pages()
     pays_read_at: datetime | None = None
+    paid: Decimal = Decimal(0)
+    newest: str | None = None
     invoices: dict[str, Invoice] = msgspec.field(default_factory=dict)
     invoice_pages: Pages = Pages()
     rejections: dict[str, str] = msgspec.field(default_factory=dict)

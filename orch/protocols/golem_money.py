@@ -106,7 +106,7 @@ def with_pays(memory: GolemMemory, pays: Iterable[Pay], now: datetime) -> GolemM
     Totals only grow. A row that says less and was asked for before the known one is an older answer that took
     longer, and is dropped; one asked for later is believed (a database restored from a backup).
     """
-    merged = dict(memory.pays)
+    merged, paid, newest = dict(memory.pays), memory.paid, memory.newest
     for pay in pays:
         old = merged.get(pay.agreement_id)
         if old is not None and _is_overtaken(pay, old):
@@ -116,7 +116,15 @@ def with_pays(memory: GolemMemory, pays: Iterable[Pay], now: datetime) -> GolemM
             grew_at=now if old is not None and pay.due > old.due else old.grew_at if old else None,
             waits_since=_waits_since(pay, old, now),
         )
-    return msgspec.structs.replace(memory, pays=merged)
+        if pay.unit != "tGLM":
+            paid = _EXACT.add(paid, _EXACT.subtract(pay.paid, old.paid if old is not None else Decimal(0)))
+        if pay.created_at is not None and (newest is None or _age(pay) > _age(merged[newest])):
+            newest = pay.agreement_id
+    return msgspec.structs.replace(memory, pays=merged, paid=paid, newest=newest)
+
+
+def _age(pay: Pay) -> tuple[datetime | None, str]:
+    return pay.created_at, pay.agreement_id
 
 
 def _is_overtaken(pay: Pay, old: Pay) -> bool:
@@ -156,15 +164,13 @@ def checked(memory: GolemMemory, now: datetime) -> GolemMemory:
     """The memory with since when the payments' sum is not what agreements say was paid; None while they agree."""
     if not memory.payment_pages.complete or not memory.pay_pages.complete:
         return memory
-    paid = plus(*[pay.paid for pay in memory.pays.values() if pay.unit != "tGLM"])
-    since = None if paid == memory.payments else memory.mismatch_since or now
+    since = None if memory.paid == memory.payments else memory.mismatch_since or now
     return msgspec.structs.replace(memory, mismatch_since=since)
 
 
 def newest_pay(memory: GolemMemory) -> Pay | None:
     """The agreement that began to be paid for last."""
-    dated = [(pay.created_at, pay.agreement_id) for pay in memory.pays.values() if pay.created_at is not None]
-    return memory.pays[max(dated)[1]] if dated else None
+    return None if memory.newest is None else memory.pays.get(memory.newest)
 
 
 def next_pages(pages: Pages, rows: int, newest: datetime | None, now: datetime) -> Pages:
