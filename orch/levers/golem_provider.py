@@ -8,6 +8,7 @@ goes on to its end, while stopping the agent would break it.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -37,6 +38,8 @@ LOOKS = 10
 """So often offers are looked at before the agent has failed: it looks at its files every few seconds."""
 TOGGLE_LOOKS = 4
 NEAR = 0.01
+SAME = 0.002
+"""Offers state what the file says, to the rounding of GiB to GB."""
 THREADS, MEMORY, STORAGE = "golem.inf.cpu.threads", "golem.inf.mem.gib", "golem.inf.storage.gib"
 VECTOR, PRICES = "golem.com.usage.vector", "golem.com.pricing.model.linear.coeffs"
 
@@ -95,12 +98,13 @@ class GolemProviderLever:
         """What is offered; while nothing is, the file's word, or nothing if orch has taken it off the market.
 
         Raises:
-            LeverError: The files cannot be read or are not the agent's.
+            LeverError: The files cannot be read or are not the agent's, or it has not taken them up: what it will
+                offer next is then not what it offers.
         """
         profile = (yield from hardware_of(options.path))[1]
         offers = yield from _offers(options)
         if offers:
-            return LeverReading(allocation=_offered(offers[0]))
+            return LeverReading(allocation=_taken(profile.resources, [_offered(offer) for offer in offers]))
         presets = (yield from presets_of(options.path))[1]
         drained = bool(presets.paused) and not presets.active
         return LeverReading(allocation=profile.withdrawn if drained else profile.resources)
@@ -268,6 +272,18 @@ def _taken_up(options: GolemProviderOptions, wanted: Profile) -> Task[bool]:
         if offers and all(_about(_offered(offer), goal) for offer in offers):
             return True
     return False
+
+
+def _taken(written: Resources, offered: list[Resources]) -> Resources:
+    """What is offered, where that is what the file says: else a change is still to come, wanted or not."""
+    for offer in offered:
+        for name, amount in written.known():
+            if not math.isclose(offer.or_zero(name), amount, rel_tol=SAME, abs_tol=SAME):
+                raise LeverError(
+                    f"the agent offers {offer.or_zero(name):g} {name} and its file says {amount:g}: it has not "
+                    "taken its file up; see its log, and restart it if need be"
+                )
+    return offered[0]
 
 
 def _about(found: Resources, wanted: Resources) -> bool:

@@ -71,6 +71,13 @@ def test_the_offers_are_what_counts():
     )
 
 
+def test_a_file_that_was_not_taken_up_is_told_for_it_may_be_later():
+    agent = Agent(deaf=True)
+    agent.host.files[HARDWARE] = agent.host.files[HARDWARE].replace(b'"cpu_threads": 3', b'"cpu_threads": 7')
+    with pytest.raises(LeverError, match="offers 3 cpu_cores and its file says 7: it has not taken its file up"):
+        pull(LEVER.read(OPTIONS), agent.host)
+
+
 def test_without_offers_the_file_is_believed():
     agent = Agent()
     agent.host.http = lambda _: good([])
