@@ -79,6 +79,7 @@ async def plan(state: State, plan_id: Name) -> Response[bytes]:
 
 @post(
     "/api/v1/plans/{plan_id:str}/approve",
+    opt={"takes": ApproveOrder},
     status_code=202,
     responses=TAKEN | errors(400, 404, 409, 413, 415, 503),
 )
@@ -108,7 +109,7 @@ async def reject(state: State, plan_id: Name) -> Response[bytes]:
     return _taken(state, RejectPlan(plan_id=plan_id), "reject", plan_id)
 
 
-@post("/api/v1/freeze", status_code=202, responses=TAKEN | errors(400, 413, 415, 503))
+@post("/api/v1/freeze", opt={"takes": FreezeOrder}, status_code=202, responses=TAKEN | errors(400, 413, 415, 503))
 async def freeze(state: State, request: Request[Any, Any, Any]) -> Response[bytes]:
     """Begin no move for a while, and finish the one that runs. The body says how long: `{"for": "2h"}`."""
     order = await _body(request, FreezeOrder)
@@ -126,7 +127,12 @@ async def unfreeze(state: State) -> Response[bytes]:
     return _taken(state, Unfreeze(), "unfreeze", "")
 
 
-@post("/api/v1/nodes/{name:str}/promote", status_code=202, responses=TAKEN | errors(400, 413, 415, 503))
+@post(
+    "/api/v1/nodes/{name:str}/promote",
+    opt={"takes": PromoteOrder},
+    status_code=202,
+    responses=TAKEN | errors(400, 413, 415, 503),
+)
 async def promote(state: State, request: Request[Any, Any, Any], name: Name) -> Response[bytes]:
     """Trust a node's demoted levers as configured again; one kind of them: `{"kind": "cgroup"}`."""
     order = await _body(request, PromoteOrder)

@@ -60,6 +60,10 @@ def given(body: type[Any], description: str = "", media_type: str = JSON) -> dic
     }
 
 
+UNCHANGED = {304: ResponseSpec(None, description="You have it already", generate_examples=False)}
+"""What `as_is` answers to whoever sends the tag of what it has."""
+
+
 def as_json(body: Any) -> Response[bytes]:
     """A value, encoded: money as text, rates as numbers."""
     return Response(ENCODER.encode(body), media_type=JSON)

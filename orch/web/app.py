@@ -15,7 +15,7 @@ from orch.errors import OrchError
 from orch.system.clock import RealClock
 from orch.web import actions, board_routes, history_routes, login_routes, order_routes, page_files, silences
 from orch.web.board_routes import Parts
-from orch.web.described import openapi
+from orch.web.described import Document, openapi
 from orch.web.desk import Desk
 from orch.web.guard import COOKIE, guard
 from orch.web.refusals import on_anything, on_http, on_orch
@@ -73,15 +73,17 @@ def create_app(backend: Backend, bind: str = "127.0.0.1", port: int = 8787) -> W
     ]
     if backend.page:
         routes += page_files.ROUTES
-        state["page"] = page_files.load_page()
+        state["page"] = page_files.installed_page()
+    document = Document(open_reads=backend.open_reads)
     litestar = Litestar(
         route_handlers=routes,
         guards=[guard],
         state=State(state),
-        openapi_config=openapi(backend.version, cookie),
+        openapi_config=openapi(backend.version, cookie, document),
         exception_handlers={HTTPException: on_http, OrchError: on_orch, Exception: on_anything},
         debug=False,
         request_max_body_size=LARGEST_BODY,
         logging_config=None,
     )
+    document.read_options(litestar.routes)
     return WebApp(litestar, bind, backend.names)

@@ -13,7 +13,7 @@ from litestar.params import Parameter
 from litestar.types import ASGIApp  # noqa: TC002 - as above
 
 from orch.model.board import Dashboard, NodeView
-from orch.web.answers import Name, as_is, as_json, backend_of, given
+from orch.web.answers import UNCHANGED, Name, as_is, as_json, backend_of, given
 from orch.web.metrics import exposition
 from orch.web.refusals import errors
 from orch.web.shapes import HealthBody, NodePage, OpportunityPage
@@ -68,7 +68,7 @@ async def health(state: State) -> HealthBody:
     return HealthBody(status=status, version=backend.version, started_at=backend.started_at, board_as_of=as_of)
 
 
-@get("/api/v1/dashboard", responses=given(Dashboard) | errors(503))
+@get("/api/v1/dashboard", responses=given(Dashboard) | UNCHANGED | errors(503))
 async def dashboard(state: State, request: Request[Any, Any, Any]) -> Response[bytes]:
     """The board, as `orch status --json` prints it."""
     published = backend_of(state).board.published()
@@ -77,14 +77,14 @@ async def dashboard(state: State, request: Request[Any, Any, Any]) -> Response[b
     return as_is(published.body, published.etag, request)
 
 
-@get("/api/v1/nodes", responses=given(NodePage) | errors(503))
+@get("/api/v1/nodes", responses=given(NodePage) | UNCHANGED | errors(503))
 async def nodes(state: State, request: Request[Any, Any, Any]) -> Response[bytes]:
     """Every node as it stands on the board."""
     parts, etag = state.parts.newest()
     return as_is(_list(parts.nodes), etag, request)
 
 
-@get("/api/v1/nodes/{name:str}", responses=given(NodeView) | errors(400, 404, 503))
+@get("/api/v1/nodes/{name:str}", responses=given(NodeView) | UNCHANGED | errors(400, 404, 503))
 async def node(state: State, request: Request[Any, Any, Any], name: Name) -> Response[bytes]:
     """One node as it stands on the board."""
     parts, etag = state.parts.newest()
@@ -94,7 +94,7 @@ async def node(state: State, request: Request[Any, Any, Any], name: Name) -> Res
     raise NotFoundException(f"There is no node {name}")
 
 
-@get("/api/v1/opportunities", responses=given(OpportunityPage) | errors(503))
+@get("/api/v1/opportunities", responses=given(OpportunityPage) | UNCHANGED | errors(503))
 async def opportunities(state: State, request: Request[Any, Any, Any]) -> Response[bytes]:
     """Income that a different split would bring, as last analysed."""
     parts, etag = state.parts.newest()

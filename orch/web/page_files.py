@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -66,9 +67,14 @@ class Page(msgspec.Struct, frozen=True):
     digest: str
 
 
-def load_page(folder: Traversable | None = None) -> Page:
-    """The page of this installation, or of another folder; without files where there is none."""
-    place = resources.files("orch.web") / "page" if folder is None else folder
+@cache
+def installed_page() -> Page:
+    """The page of this installation; without files where it has none."""
+    return load_page(resources.files("orch.web") / "page")
+
+
+def load_page(place: Traversable) -> Page:
+    """The page in a folder; without files where there is none."""
     bodies = dict(sorted(_found(place, "")))
     whole = hashlib.sha256()
     for name, body in bodies.items():

@@ -49,7 +49,12 @@ class _Board(msgspec.Struct):
     alerts: tuple[Alert, ...] = ()
 
 
-@post("/api/v1/alerts/{alert_id:str}/silence", status_code=202, responses=errors(400, 404, 413, 415, 503))
+@post(
+    "/api/v1/alerts/{alert_id:str}/silence",
+    opt={"takes": SilenceOrder},
+    status_code=202,
+    responses=errors(400, 404, 413, 415, 503),
+)
 async def silence(state: State, request: Request[Any, Any, Any], alert_id: Name) -> SilenceBody:
     """Tell nobody of what this alert is about (its rule and node, further episodes too) for a while."""
     try:
