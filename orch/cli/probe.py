@@ -236,12 +236,18 @@ def _trouble(
         failed = [failures[key] for key in keys if key in failures]
         if failed:
             what = told(each.node.config.protocol, group, failed[0])
-        elif not any(key in each.ages for key in keys):
+        elif not any(key in each.ages or _settled(each, key) for key in keys):
             what = Told("failed", f"no answer within {WAIT_FOR_S:g} s", GENERAL["timeout"])
         else:
             continue
         found.setdefault(what, []).append(group)
     return found
+
+
+def _settled(each: _NodeProbe, key: str) -> bool:
+    """Whether a question is done with: one that is asked to be refused needs no answer."""
+    turn = each.state.schedule.turn(key)
+    return turn is not None and turn.last_good_at is not None
 
 
 def _levers(each: _NodeProbe) -> Iterator[Line]:

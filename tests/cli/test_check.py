@@ -19,6 +19,7 @@ from orch.store.database import open_for_writing
 from orch.system.clock import RealClock
 from orch.system.journal import FileJournal
 from orch.system.paths import DATABASE_FILE, JOURNAL_FILE
+from tests.fakes.websockets import Server, frame
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +106,39 @@ def test_credentials_plugins_and_a_lagging_rpc_each_have_their_line(orch, config
     assert any(name == "compute" and "yagna app-key create" in remedy for (name, _), remedy in told.items())
     assert any(name == "address" and "accessToken" in remedy for (name, _), remedy in told.items())
     assert all(line["remedy"] for line in body["lines"] if line["result"] in ("failed", "warning"))
+
+
+def test_the_fleets_heartbeats_and_the_nodes_disk_have_their_line(orch, configured, monkeypatch, tmp_path):
+    monkeypatch.setattr("orch.protocols.streamr_beats.LISTEN_S", 0.5)
+    said = {"msgType": "heartbeat", "applicationVersion": "103.3.1", "autostakerEnabled": False}
+    peer = {"nodeId": "17" * 20, "type": "nodejs"}
+    server = Server(frame(json.dumps(said | {"peerDescriptor": peer})))
+
+    def told(tables):
+        tables["nodes"]["relay"] |= {"websocket_url": server.url.replace("ws", "http", 1)}
+        tables["nodes"]["disk"] |= {"storage_path": str(tmp_path), "log_path": str(tmp_path / "node.log")}
+
+    try:
+        code, body = configured(orch, told)
+    finally:
+        server.close()
+    assert code == 0, [line for line in body["lines"] if line["result"] == "failed"]
+    answers = {line["subject"]: line["sentence"] for line in body["lines"] if line["asked"] == "answers"}
+    assert "fleet" in answers["relay"]
+    assert "disk" in answers["disk"]
+    assert "log" not in answers["disk"]
+    # The emulated node claims terabytes that this machine's disk does not have.
+    assert results(body, "disk").keys() & {"storj_free_differs", "storj_used_differs", "storj_disk_full"}
+
+
+def test_without_a_price_of_gas_only_net_income_is_unknown(orch, configured):
+    nowhere = {"coingecko": "none-such", "defillama": "coingecko:none-such", "binance": "NONESUCHUSDT"}
+    nowhere |= {"coinbase": "NONESUCH-USD", "bybit": "NONESUCHUSDT"}
+    code, body = configured(orch, lambda tables: tables["prices"].update(tokens={"POL": nowhere}))
+    assert (code, body["problems"]) == (0, 0), body
+    (found,) = [line for line in body["lines"] if line["asked"] == "all sources"]
+    assert found["result"] == "warning"
+    assert found["sentence"] == "no price of POL is known: net income stays unknown, and nothing else changes"
 
 
 def test_an_emulated_node_does_not_go_on_with_real_data(orch, configured, tmp_path):

@@ -11,7 +11,7 @@ from orch.earnings.accounts import Income
 from orch.earnings.appraise import appraise
 from orch.earnings.costs import RunningCosts
 from orch.model.books import Turned
-from orch.model.money import Price, PriceNow
+from orch.model.money import Accrual, Amounts, Price, PriceNow
 from orch.model.readings import Outlook, Pace, Reading
 from orch.model.resources import Resources
 
@@ -28,6 +28,11 @@ def glm(state: str = "fresh") -> dict[str, PriceNow]:
     if state != "unknown":
         price = Price(token="GLM", usd=Decimal("0.2"), source="s", observed_at=T0, fetched_at=T0)
     return {"GLM": PriceNow(token="GLM", state=state, price=price, age_s=0.0)}
+
+
+def priced(token: str, usd: str, state: str = "fresh", age_s: float = 0.0) -> dict[str, PriceNow]:
+    price = Price(token=token, usd=Decimal(usd), source="s", observed_at=T0, fetched_at=T0)
+    return {token: PriceNow(token=token, state=state, price=price, age_s=age_s)}
 
 
 def income(*hours: float) -> Income:
@@ -58,6 +63,34 @@ def test_income_times_price_less_the_power_of_busy_cores():
     assert found.rate.mean == pytest.approx(0.1)
     assert found.rate.net_mean == pytest.approx(0.1 - 0.001)
     assert found.worth is not None
+
+
+@pytest.mark.parametrize(
+    ("pol", "net", "note"),
+    [
+        ({}, None, "its gas is in POL, which has no price"),
+        ({"POL": PriceNow(token="POL", state="unknown", price=None, age_s=None)}, None, "its gas is in POL"),
+        (priced("POL", "0.5", "stale", 3600.0), 0.1 - 0.001 - 0.025, "whose price is 60 min old"),
+        (priced("POL", "0.5"), 0.1 - 0.001 - 0.025, ""),
+    ],
+)
+def test_without_the_price_of_gas_net_is_not_known_and_gross_and_worth_are(pol, net, note):
+    gas = Accrual(
+        stream="o:gas:0x1",
+        unit="POL",
+        amounts=Amounts(settled=Decimal("2.4")),
+        period_start=T0,
+        period_end=T0,
+        as_of=T0,
+        kind="gas",
+        final=True,
+    )
+    found = appraise(reading(accruals=(gas,)), income(*[0.5] * 48), glm() | pol, COSTS, None, at(48), 24.0)
+    assert found.rate.mean == pytest.approx(0.1)
+    assert found.worth is not None
+    assert found.rate.net_mean == (None if net is None else pytest.approx(net))
+    assert note in found.rate.net_note
+    assert bool(note) == bool(found.rate.net_note)
 
 
 @pytest.mark.parametrize(
