@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+from decimal import Decimal
 
 import pytest
 
@@ -106,6 +107,11 @@ def test_beside_the_emulator_on_default_ports(orch, emulator, tmp_path):
     assert after["set_badly"]
     assert after["set_badly_by"].startswith("this one look")
     assert "orch asks: disk " in " ".join(orch("status").stdout.split())
+    trail = json.loads(orch("status", "--trace", "relay", "--json").stdout)
+    gas = [each for each in trail["streams"] if each["kind"] == "gas"]
+    assert gas
+    assert {each["unit"] for each in gas} == {"POL"}
+    assert all(Decimal(each["amount"]) < 0 and Decimal(each["usd"]) < 0 for each in gas)
 
 
 def test_with_the_lines_in_the_environment_no_option_is_needed(orch, emulator):

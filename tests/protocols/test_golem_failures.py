@@ -9,7 +9,8 @@ from decimal import Decimal
 import pytest
 
 from orch.errors import AbsurdError, ShapeError
-from orch.model.wire import FileRead, HttpRequest, ToolCall
+from orch.model.wire import FileRead, HttpRequest, Reply, ToolCall
+from orch.protocols.golem import PROTOCOL
 from orch.protocols.golem_money import NEVER_AFTER, PAGE
 from tests.fakes.golem_node import ME, NOW, Node, agreement_id, invoice_row, pay_row, payment_row
 
@@ -206,6 +207,20 @@ def test_the_command_line_is_never_used(node):
     asked = [each.request for each in node.endpoints().values()]
     assert {type(each) for each in asked} == {HttpRequest, FileRead, ToolCall}
     assert {each.tool for each in asked if isinstance(each, ToolCall)} == {"host"}
+
+
+def test_a_daemon_that_runs_out_of_files_is_told_before_it_freezes(node):
+    yagna = {"name": "yagna", "pid": 7, "open_files": 900, "may_open": 1024, "device": None}
+    look = {"disk": None, "device": {"exists": True}, "processes": [yagna]}
+    memory = PROTOCOL.absorb(
+        node.memory,
+        "host",
+        Reply(status=200, headers=(), body=json.dumps(look).encode(), received_at=NOW, elapsed_s=0.0),
+        NOW,
+    )
+    (found,) = [each for each in PROTOCOL.reading(memory, NOW).findings if each.code == "files_exhausted"]
+    assert "900 of 1024" in found.sentence
+    assert "65535" in found.remedy
 
 
 def test_a_stale_lock_after_a_power_cut_shows_as_nothing_published(node):
