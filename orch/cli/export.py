@@ -52,7 +52,7 @@ def command(
                 stdout.write(chunk)
             stdout.flush()
         else:
-            written = _write(whole(output), chunks)
+            written = written_whole(whole(output), chunks)
             click.echo(f"{written:,} bytes of {table} written to {output}", err=True)
 
 
@@ -66,7 +66,7 @@ def _span(source: Source, since: Since | None, until: Since | None) -> tuple[dat
     return start, end
 
 
-def _write(path: Path, chunks: Iterable[bytes]) -> int:
+def written_whole(path: Path, chunks: Iterable[bytes]) -> int:
     """Write a file whole or not at all. Raises DataDirError when it cannot be written."""
     try:
         handle, part = mkstemp(prefix=f".{path.name}-", dir=path.parent)

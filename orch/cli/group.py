@@ -25,6 +25,7 @@ COMMANDS = (
     "plan",
     "explain",
     "history",
+    "report",
     "export",
     "approve",
     "reject",

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from orch.model.money import Rate
     from orch.model.moves import Reallocation
     from orch.model.plans import Decision, Plan
+    from orch.model.report import Report
     from orch.model.switches import Missed
 
 CHUNK = 1 << 16
@@ -98,6 +99,14 @@ class RecordedData:
             for line in found.series
         )
         return HistoryBody(schema=1, metric=found.metric, unit=found.unit, step_s=found.step_s, series=lines)
+
+    def report(self, period: timedelta) -> Report:
+        """What the time up to now came to, the newest sample included."""
+        from orch.web.reporting import compose_report
+
+        until = self.now() + MOMENT
+        with self._open() as connection:
+            return compose_report(connection, until - period, until)
 
     def table(
         self, name: str, fmt: Format, since: datetime | None, until: datetime | None, told: Told | None = None

@@ -21,9 +21,11 @@ from orch.web.shapes import DecisionPage, HealthBody, HistoryBody, ReallocationP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import timedelta
     from pathlib import Path
 
     from orch.cli.source import Format, Metric, Told
+    from orch.model.report import Report
     from orch.system.paths import EngineInfo
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -106,6 +108,13 @@ class RunningEngine:
         """A metric until now."""
         body = self._get("/api/v1/metrics-history", metric=metric, node=node, since=since, step_s=step_s)
         return decode(body, HistoryBody)
+
+    def report(self, period: timedelta) -> Report:
+        """What the time up to now came to."""
+        from orch.model.report import Report
+
+        asked = f"{period.total_seconds():.0f}s"
+        return decode(self._get("/api/v1/report", within_s=EXPORT_S, period=asked), Report)
 
     def table(
         self, name: str, fmt: Format, since: datetime | None, until: datetime | None, told: Told | None = None

@@ -12,12 +12,13 @@ from orch.system.paths import DATABASE_FILE, read_engine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from datetime import datetime
+    from datetime import datetime, timedelta
     from pathlib import Path
 
     from orch.model.board import Dashboard
     from orch.model.moves import Reallocation
     from orch.model.plans import Decision, Plan
+    from orch.model.report import Report
     from orch.model.switches import Missed
     from orch.web.shapes import HistoryBody
 
@@ -56,6 +57,9 @@ class Source(Protocol):
 
     def history(self, metric: Metric, node: str | None, since: datetime, step_s: int) -> HistoryBody:
         """A metric until now."""
+
+    def report(self, period: timedelta) -> Report:
+        """What the time up to now came to."""
 
     def table(
         self, name: str, fmt: Format, since: datetime | None, until: datetime | None, told: Told | None = None

@@ -17,7 +17,7 @@ from orch.errors import StoreError
 from orch.model.base import Value
 from orch.model.forecasts import Foresight
 from orch.model.inputs import DecisionInputs
-from orch.store.values import to_stored_time
+from orch.store.values import from_stored_time, to_stored_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,3 +102,26 @@ def read_inputs(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, De
             except (zlib.error, msgspec.DecodeError) as error:
                 raise StoreError(f"What decision {row_id} was made of cannot be read: {error!r}.") from error
             yield row_id, replace(found.inputs, foresight=foresight)
+
+
+def read_whole_inputs(
+    connection: duckdb.DuckDBPyConnection, since: datetime, until: datetime
+) -> Iterator[tuple[str, datetime, DecisionInputs]]:
+    """One decision's inputs about every hour, without foresight: the rows that stand alone, cheap to read.
+
+    Raises:
+        StoreError: A row cannot be read.
+    """
+    query = (
+        "SELECT id, decided_at, body FROM decision_inputs "
+        "WHERE base IS NULL AND NOT starts_with(id, 'foresight of ') "
+        "AND decided_at >= $since AND decided_at < $until ORDER BY decided_at, rowid"
+    )
+    rows = connection.execute(query, {"since": to_stored_time(since), "until": to_stored_time(until)})
+    while batch := rows.fetchmany(64):
+        for row_id, decided_at, body in batch:
+            try:
+                found = _packed.decode(zlib.decompress(body))
+            except (zlib.error, msgspec.DecodeError) as error:
+                raise StoreError(f"What decision {row_id} was made of cannot be read: {error!r}.") from error
+            yield row_id, from_stored_time(decided_at), found.inputs

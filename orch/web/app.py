@@ -13,7 +13,16 @@ from litestar.exceptions import HTTPException
 
 from orch.errors import OrchError
 from orch.system.clock import RealClock
-from orch.web import actions, board_routes, history_routes, login_routes, order_routes, page_files, silences
+from orch.web import (
+    actions,
+    board_routes,
+    history_routes,
+    login_routes,
+    order_routes,
+    page_files,
+    reporting,
+    silences,
+)
 from orch.web.board_routes import Parts
 from orch.web.described import Document, openapi
 from orch.web.desk import Desk
@@ -70,6 +79,7 @@ def create_app(backend: Backend, bind: str = "127.0.0.1", port: int = 8787) -> W
         *order_routes.ROUTES,
         *actions.ROUTES,
         *silences.ROUTES,
+        *reporting.ROUTES,
     ]
     if backend.page:
         routes += page_files.ROUTES
