@@ -26,7 +26,7 @@ from orch.earnings.costs_now import costs_now
 from orch.earnings.price_desk import PriceTerms
 from orch.earnings.prices import overridden, price_now
 from orch.forecast.registry import load_forecasters
-from orch.levers.together import FittedLever, pegged, settable, together_cost
+from orch.levers.together import FittedLever, dwells, pegged, settable, together_cost
 from orch.model.entrypoints import load_group
 from orch.model.fleet import LeverState
 from orch.model.problems import Budget
@@ -223,7 +223,7 @@ def reallocation_plan(setting: Setting) -> ReallocationPlan:
     window_s: dict[str, float] = {}
     for node in setting.nodes:
         cost = together_cost(node.levers)
-        dwell_s[node.config.name] = cost.dwell_s
+        dwell_s[node.config.name] = dwells(node.levers)
         window_s[node.config.name] = cost.verify_s or float(getattr(node.spec, "verify_s", DAY_S))
         timing[node.config.name] = LeverTiming(
             downtime_s=cost.downtime_s, settle_s=cost.settle_s, deadline_s=cost.deadline_s

@@ -22,16 +22,18 @@ if TYPE_CHECKING:
     from orch.boot.plans import FittedNode, Setting
     from orch.config.schema import LimitsTable
     from orch.model.fleet import Mode
-    from orch.model.resources import Resources
+    from orch.model.resources import ResourceName, Resources
     from orch.planning.steps import Describe
 
 
-def move_limits(limits: LimitsTable, dwell_s: Mapping[str, float], window_s: Mapping[str, float]) -> MoveLimits:
+def move_limits(
+    limits: LimitsTable, dwell_s: Mapping[str, dict[ResourceName, float]], window_s: Mapping[str, float]
+) -> MoveLimits:
     """How often nodes may be moved, and when.
 
     Args:
         limits: The configured ones.
-        dwell_s: How long levers want each node left alone.
+        dwell_s: How long levers want each node left alone after one of its resources was set.
         window_s: How long each node's money takes to speak.
     """
     windows = tuple(

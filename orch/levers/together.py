@@ -57,6 +57,16 @@ def apply_all(levers: tuple[FittedLever, ...], goal: Resources) -> Task[None]:
         raise LeverError(f"no lever of this node sets {', '.join(left)}")
 
 
+def dwells(levers: tuple[FittedLever, ...]) -> dict[ResourceName, float]:
+    """For how long a node has to be left alone after each resource was set, by the lever that sets it."""
+    found: dict[ResourceName, float] = {}
+    for fitted in levers:
+        dwell_s = fitted.lever.cost(fitted.protocol, fitted.options).dwell_s
+        for name in fitted.sets():
+            found.setdefault(name, dwell_s)
+    return found
+
+
 def pegged(levers: tuple[FittedLever, ...]) -> tuple[Any, Any, Any] | None:
     """The first lever that keeps a price near its peg: itself, its options, the peg."""
     for fitted in levers:

@@ -100,7 +100,7 @@ def _node_after(
         turned = tuple(each for each in turned if each.resource not in names) + tuple(
             Turned(resource=change.resource, up=_up(change), ended_at=ended_at) for change in changes
         )
-    least_s = max((limits.hold_s(change.node) for change in changes), default=limits.min_hold_s)
+    least_s = max((limits.hold_s(change.node, change.resource) for change in changes), default=limits.min_hold_s)
     hold_s = min(max(LONGEST_HOLD_S, least_s), least_s * 2.0 ** min(failures, 64))
     lost = before.lost if before is not None else 0
     if settled and "MOVE_LOST" in record.reasons:

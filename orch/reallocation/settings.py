@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import msgspec
 
 from orch.model.base import Value
-from orch.model.resources import Resources
+from orch.model.resources import ResourceName, Resources
 from orch.reallocation.windows import Windows
-
-if TYPE_CHECKING:
-    from orch.model.resources import ResourceName
 
 
 class MoveLimits(Value):
     """How often nodes may be moved: seconds of the clock between moves of one node, moves of the host per hour.
 
-    `dwell_s` has the nodes that their levers want left alone for longer, `window_s` how long their money takes to
-    speak: after a move that lost they rest as long. The budgets per day count any 24 hours, None for no bound.
-    `windows` are when orch may move by itself.
+    `dwell_s` has the nodes that their levers want left alone for longer once one of some resources was set,
+    `window_s` how long their money takes to speak: after a move that lost they rest as long. The budgets per day
+    count any 24 hours, None for no bound. `windows` are when orch may move by itself.
     """
 
     min_hold_s: float = 3600.0
@@ -27,12 +22,12 @@ class MoveLimits(Value):
     max_moves_per_day: int | None = None
     max_moves_per_node_per_day: int | None = None
     windows: Windows = Windows()
-    dwell_s: dict[str, float] = msgspec.field(default_factory=dict)
+    dwell_s: dict[str, dict[ResourceName, float]] = msgspec.field(default_factory=dict)
     window_s: dict[str, float] = msgspec.field(default_factory=dict)
 
-    def hold_s(self, node: str) -> float:
-        """How long a node rests after a move."""
-        return max(self.min_hold_s, self.dwell_s.get(node, 0.0))
+    def hold_s(self, node: str, resource: ResourceName) -> float:
+        """How long a node rests after a resource was moved: only what takes a restart asks for a long rest."""
+        return max(self.min_hold_s, self.dwell_s.get(node, {}).get(resource, 0.0))
 
 
 class LeverTiming(Value):

@@ -22,6 +22,16 @@ def after(minutes):
     return START + timedelta(minutes=minutes)
 
 
+def test_a_long_rest_follows_only_what_its_lever_set(moved):
+    limits = replace(LIMITS, dwell_s={"disk": {"storage_gb": 86_400.0}, "work": {"cpu_cores": 7200.0}})
+    assert limits.hold_s("disk", "storage_gb") == 86_400
+    assert limits.hold_s("disk", "cpu_cores") == limits.hold_s("other", "cpu_cores") == 3600
+    moved(0, "disk", 4, 2)
+    records = moved(0, "work", 2, 4)
+    holds = {hold.node: hold.until for hold in guards_at(records, after(1), limits).holds}
+    assert holds == {"disk": after(60), "work": after(120)}
+
+
 @pytest.fixture
 def moved(make_record):
     """Journals of whole moves: `moved(minute, "disk", 4, 2)` or with `state="rolled_back"`."""
