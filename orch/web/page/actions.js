@@ -12,15 +12,14 @@ const HOURS = [["1", "1 hour"], ["6", "6 hours"], ["24", "1 day"], ["168", "1 we
 const durations = (chosen) =>
   h("label", null, "For how long", h("select", { name: "hours" }, HOURS.map(([value, words]) => h("option", { value, selected: value === chosen }, words))));
 
-const ACTIONS = { approve, reject, hold, resume, silence, rollback, more };
+const ACTIONS = { approve, reject, hold, resume, silence, unsilence, rollback, more };
 
 /** Do what a button's `data-action` names, with its data and the place that it stands in. */
 export const act = (data, place) => ACTIONS[data.action]?.(data, place);
 
 async function planOf(id) {
   try {
-    const plan = await read("plan");
-    return plan.id === id ? plan : null;
+    return await read(`plans/${encodeURIComponent(id)}`);
   } catch (refusal) {
     if (refusal instanceof Refusal) return null;
     throw refusal;
@@ -39,7 +38,7 @@ async function approve({ plan: id }, place) {
           plan.blockers.length > 0 && h("details", null, h("summary", null, "What stood in its way"), blockerList(plan.blockers)),
           h("p.quiet", null, "Every step is checked before and read back after; what does not take is undone. A plan made for another split than the present one is refused."),
         ]
-      : [h("p", null, "There is a newer plan already. orch checks this one against the present split, and refuses it if it does not fit.")],
+      : [h("p", null, "What it would change cannot be shown now. orch checks it against the present split, and refuses it if it does not fit.")],
   });
   if (agreed && (await give(`plans/${encodeURIComponent(id)}/approve`, {}, "Approved. What comes of it is under Moves."))) refresh(place);
 }
@@ -56,7 +55,7 @@ async function hold(_, place) {
     confirm: "Hold",
     body: [h("ul.plain", null, ifHeld(now.board, running).map((each) => h("li", null, each))), durations("24")],
   });
-  if (given && (await give("freeze", { for_s: Number(given.hours) * 3600 }, "Held. Nothing is moved until then."))) refresh(place);
+  if (given && (await give("freeze", { for: Number(given.hours) * 3600 }, "Held. Nothing is moved until then."))) refresh(place);
 }
 
 async function resume(_, place) {
@@ -75,6 +74,10 @@ async function silence({ alert: id, sentence }, place) {
     ],
   });
   if (given && (await give(`alerts/${encodeURIComponent(id)}/silence`, { for_s: Number(given.hours) * 3600, comment: given.comment }, "Silenced."))) refresh(place);
+}
+
+async function unsilence({ alert: id }, place) {
+  if (await give(`alerts/${encodeURIComponent(id)}/silence`, { for_s: 0 }, "The silence is lifted.")) refresh(place);
 }
 
 async function rollback({ reallocation: id }, place) {

@@ -29,7 +29,16 @@ export const REASONS = {
   FORECAST_UNSURE: "the forecast is not sure enough",
   RISK_ABOVE_TOLERANCE: "the income would vary too much",
   NOT_READY: "orch is not ready yet",
-  MOVE_LOST: "the same move lost money before",
+  MOVE_LOST: "a move was seen to lose",
+  OUTSIDE_WINDOW: "no maintenance window is open",
+  DAY_BUDGET_SPENT: "enough moves for this day",
+  PLAN_EXPIRED: "the plan is too old",
+  PLAN_STALE: "the split is no longer the one it was made for",
+  ALLOCATION_CHANGED: "a node has something else than the plan was made for",
+  LEVER_FAILED: "a lever failed",
+  JOURNAL_FAILED: "the journal cannot be written",
+  CALLED_OFF: "a person called it off",
+  INTERRUPTED: "orch stopped before anything was changed",
 };
 
 export const STATES = {

@@ -34,7 +34,8 @@ function line(alert) {
     typeof alert.cost_usd_per_day === "number" && !alert.sentence.includes("a day") && h("p", null, "Costs ", usd(alert.cost_usd_per_day), " a day."),
     alert.state === "unknown" && h("p.notice", null, "Whether it still is so cannot be seen now."),
     alert.inhibited_by && h("p.quiet", null, `Nobody is told: ${readable(alert.inhibited_by)} explains it.`),
-    silenced ? h("p.notice", null, "Silenced; nobody is told until ", ago(silenced), ".") : alert.state !== "pending" && h("button", { type: "button", "data-action": "silence", "data-alert": alert.id, "data-sentence": alert.sentence }, "Silence"),
+    silenced && h("p.notice", { "data-key": "silenced" }, "Silenced; nobody is told until ", ago(silenced), "."),
+    silenced ? h("button", { type: "button", "data-key": "lift", "data-action": "unsilence", "data-alert": alert.id }, "Lift the silence") : alert.state !== "pending" && h("button", { type: "button", "data-action": "silence", "data-alert": alert.id, "data-sentence": alert.sentence }, "Silence"),
   );
 }
 

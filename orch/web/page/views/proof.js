@@ -3,6 +3,7 @@ import { h } from "../dom.js";
 import { ago, perDay, span, unknown, usd } from "../format.js";
 import { badge, figure, figures, ratePerDay, reasons, section, table, trouble, VERDICT } from "../parts.js";
 import { STATES, VERDICTS } from "../words.js";
+import { comparison } from "./report.js";
 
 export function didLast({ board }) {
   const moves = board.recent_changes.slice(0, 3);
@@ -32,23 +33,16 @@ export function moveLine(move) {
   );
 }
 
-// The report's comparison, when the engine has one; else what is known of moves and refusals by themselves.
+// Against never moving and the best split in hindsight, from the report; and what refusals cost, as predicted.
 export function left({ data }) {
+  const told = data.report;
+  const compared = comparison(told?.value?.comparison);
   const missed = data.missed?.value;
-  const moves = data.moves?.value?.items;
   return section(
     "left",
     "What was left on the table",
-    figures(
-      moves && figure("Moves have brought", found(moves), "against never moving, as far as it has been seen, before their cost"),
-      missed && figure("Refused plans would have brought", usd(missed.usd), `as they predicted, over ${span(missed.hours * 3600) ?? "0 s"}`),
-    ),
+    compared ?? h("p", null, told?.value ? "Not enough is recorded yet to tell what the best split in hindsight, or never moving, would have earned." : (trouble(told?.refusal, "this comparison") ?? "Asking for the comparison.")),
+    missed && figures(figure("Refused plans would have brought", usd(missed.usd), `as they predicted, over ${span(missed.hours * 3600)}`)),
     trouble(data.missed?.refusal, "what refused plans would have brought"),
   );
-}
-
-function found(moves) {
-  const told = moves.filter((move) => move.realised_gain_usd_per_hour && move.ended_at);
-  if (told.length === 0) return unknown("no move has been judged yet");
-  return `${told.length}`;
 }
