@@ -1,4 +1,4 @@
-"""`python -m bench engine|replay|solvers|store|truth`: figures beside their aims."""
+"""`python -m bench engine|hands|replay|solvers|store|truth`: figures beside their aims."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ def main(words: list[str] | None = None) -> None:
         formatter_class=RawDescriptionHelpFormatter,
         epilog=(
             "engine  punctual snapshots, the stage's speed, share of a core and memory (a quarter of an hour)\n"
+            "hands   from decision to verified by lever, the journal, 500 crash sagas (five minutes)\n"
             "replay  speed of backtests and replays, and what strategies earn in emulated months (10 minutes)\n"
             "solvers quality against the proven optimum over time, by solver and family (a few minutes)\n"
             "store   commits, bulk load and roll-up, each beside executemany (a minute)\n"
             "truth   honest intervals, booking, export of a million rows, questions per hour (ten minutes)"
         ),
     )
-    parser.add_argument("bench", choices=("engine", "replay", "solvers", "store", "truth"))
+    parser.add_argument("bench", choices=("engine", "hands", "replay", "solvers", "store", "truth"))
     parser.add_argument("--json", action="store_true", help="one JSON document instead of tables")
     parser.add_argument("--quick", action="store_true", help="seconds: shows that it works, measures little")
     only = parser.add_argument_group("solvers only")

@@ -136,7 +136,7 @@ class Life:
         for reader in (self._monitor, *(Sink(name, house) for name in ("recorder", "optimizer", "coordinator"))):
             self._stage.add(reader)
         for node in machine.nodes:
-            self._stage.add(Adapter(adapter_name(node.name), house, _plan_of(node)))
+            self._stage.add(Adapter(adapter_name(node.name), house, attended(node)))
         self._stage.add(Reallocation("reallocation", house, _settings(machine)))
 
     def live(self) -> dict[str, Any]:
@@ -184,27 +184,33 @@ class Life:
         goal = _some_split(self._machine, present, self._chance)
         self._stage.tell("reallocation", SnapshotPublished(snapshot=self._snapshot(present)))
         self._stage.drain()
-        plan = _plan(f"p{self._weather.number}-{number}", present, goal, self._stage.now())
+        plan = plan_between(f"p{self._weather.number}-{number}", present, goal, self._stage.now())
         self._stage.tell("reallocation", ExecuteReallocation(plan=plan, trigger="manual"))
         self._until_closed()
 
     def _snapshot(self, present: Mapping[str, Resources]) -> Snapshot:
-        now = self._stage.now()
-        return Snapshot(
-            tick=1,
-            host=HOST,
-            taken_at=now,
-            due_at=now,
-            capacity=resources(self._machine.capacity),
-            reserve=ZERO,
-            host_used=ZERO,
-            nodes=tuple(_state(node, present[node.name], now) for node in self._machine.nodes),
-            prices=(),
-            earned=EarnedUsd(),
-        )
+        states = tuple(state_of(node, present[node.name], self._stage.now()) for node in self._machine.nodes)
+        return snapshot_of(states, resources(self._machine.capacity), self._stage.now())
 
 
-def _plan_of(node: FileNode) -> NodePlan:
+def snapshot_of(states: tuple[NodeState, ...], capacity: Resources, now: datetime) -> Snapshot:
+    """A host of these nodes."""
+    return Snapshot(
+        tick=1,
+        host=HOST,
+        taken_at=now,
+        due_at=now,
+        capacity=capacity,
+        reserve=ZERO,
+        host_used=ZERO,
+        nodes=states,
+        prices=(),
+        earned=EarnedUsd(),
+    )
+
+
+def attended(node: FileNode) -> NodePlan:
+    """What the node's adapter is told."""
     return NodePlan(
         context=Context(node=node.name, host=HOST),
         spec=StillSpec(),
@@ -224,7 +230,8 @@ def _settings(machine: Machine) -> ReallocationPlan:
     return ReallocationPlan(limits=limits, settings=SagaSettings(levers=timing))
 
 
-def _state(node: FileNode, has: Resources, now: datetime) -> NodeState:
+def state_of(node: FileNode, has: Resources, now: datetime) -> NodeState:
+    """A node that is there and may be moved."""
     return NodeState(
         name=node.name,
         host=HOST,
@@ -269,7 +276,10 @@ def _some_split(machine: Machine, present: Mapping[str, Resources], chance: rand
     return {node: resources(amounts) for node, amounts in goal.items()}
 
 
-def _plan(identity: str, present: Mapping[str, Resources], goal: Mapping[str, Resources], now: datetime) -> Plan:
+def plan_between(
+    identity: str, present: Mapping[str, Resources], goal: Mapping[str, Resources], now: datetime
+) -> Plan:
+    """A plan to go from one split to another, whatever it brings."""
     return Plan(
         id=identity,
         decision_id=f"d{identity}",
