@@ -126,7 +126,7 @@ def decision_counts(
 ) -> tuple[int, int, dict[str, int]]:
     """How many decisions, how many of them moves, and how many for each reason."""
     within, span = "decided_at >= $since AND decided_at < $until", _span(since, until)
-    query = f"SELECT count(*), count_if(verdict = 'move') FROM decisions WHERE {within}"  # noqa: S608
+    query = f"SELECT count(*), coalesce(count_if(verdict = 'move'), 0) FROM decisions WHERE {within}"  # noqa: S608
     count, moves = connection.execute(query, span).fetchall()[0]
     rows = connection.execute(
         f"""

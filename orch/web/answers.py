@@ -35,8 +35,19 @@ Cursor = Annotated[
 ]
 Name = Annotated[str, Parameter(max_length=LONGEST_NAME)]
 NodeFilter = Annotated[str | None, Parameter(max_length=LONGEST_NAME, description="Only what is about this node")]
-Since = Annotated[datetime | None, Parameter(description="From this time on; without a zone it is UTC")]
-Until = Annotated[datetime | None, Parameter(description="Before this time; without a zone it is UTC")]
+TIME = {"format": "date-time"}
+Since = Annotated[
+    str | None,
+    Parameter(
+        max_length=LONGEST_NAME, schema_extra=TIME, description="From this time on; without a zone it is UTC"
+    ),
+]
+Until = Annotated[
+    str | None,
+    Parameter(
+        max_length=LONGEST_NAME, schema_extra=TIME, description="Before this time; without a zone it is UTC"
+    ),
+]
 
 
 def backend_of(state: State) -> Backend:
@@ -86,11 +97,20 @@ def is_known(request: Request[Any, Any, Any], etag: str) -> bool:
     return any(each.strip().removeprefix("W/") in (strong, "*") for each in known.split(","))
 
 
-def aware(when: datetime | None) -> datetime | None:
-    """A time without a zone is UTC. Raises UsageError for times that no clock of this world has shown."""
-    if when is None:
+def time_of(text: str | None) -> datetime | None:
+    """A time as it was given (RFC 3339); without a zone it is UTC.
+
+    Raises:
+        UsageError: It is none, or none that a clock of this world has shown.
+    """
+    if text is None:
         return None
+    try:
+        # A plus sign that was not escaped has become a blank on its way.
+        when = msgspec.convert(text.replace(" ", "+"), datetime)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"{text!r} is not a time such as 2026-11-22T12:00:00Z") from error
     full = when.replace(tzinfo=UTC) if when.tzinfo is None else when
     if not EARLIEST <= full <= LATEST:
-        raise UsageError(f"{when.isoformat()} is not a time that anything could have been recorded at")
+        raise UsageError(f"{text} is not a time that anything could have been recorded at")
     return full

@@ -16,7 +16,7 @@ from orch.model.board import Dashboard, NodeView
 from orch.web.answers import UNCHANGED, Name, as_is, as_json, backend_of, given
 from orch.web.metrics import exposition
 from orch.web.refusals import errors
-from orch.web.shapes import HealthBody, NodePage, OpportunityPage
+from orch.web.shapes import HealthBody, NodePage, OpportunityPage, StreamEvent
 from orch.web.streams import BoardStream
 
 if TYPE_CHECKING:
@@ -103,22 +103,19 @@ async def opportunities(state: State, request: Request[Any, Any, Any]) -> Respon
 
 @get(
     "/api/v1/stream",
-    responses=given(
-        str, "Server-sent events: `board` with the dashboard, `end` when orch stops", "text/event-stream"
-    )
-    | errors(400, 503),
+    responses=given(StreamEvent, "Server-sent events", "text/event-stream") | errors(400, 503),
 )
 async def stream(
     state: State,
     last: Annotated[
         str | None, Parameter(header="Last-Event-ID", description="Do not send this one again")
     ] = None,
-    limit: Annotated[int | None, Parameter(ge=1, description="End after so many boards")] = None,
+    limit: Annotated[int, Parameter(ge=0, le=10**9, description="End after so many boards; 0: never")] = 0,
 ) -> ASGIApp:
     """The board live: the newest at once, then every new one. A slow reader gets the newest, not all."""
     streams: Streams = state.streams
     streams.admit()
-    return BoardStream(streams, last, limit)
+    return BoardStream(streams, last, limit or None)
 
 
 @get("/metrics", responses=given(str, "Figures for Prometheus", "text/plain"))
@@ -128,7 +125,7 @@ async def metrics(state: State, request: Request[Any, Any, Any]) -> Response[byt
     return Response(body, headers={"Content-Type": kind})
 
 
-@get("/api/v1/config")
+@get("/api/v1/config", responses=given(dict[str, Any]))
 async def config(state: State) -> Response[bytes]:
     """The configuration, without secrets."""
     return as_json(backend_of(state).config)

@@ -37,7 +37,7 @@ class Document(JsonRenderPlugin):
         self._body: bytes | None = None
 
     def read_options(self, routes: Iterable[BaseRoute]) -> None:
-        """Remember of every route whether it is `open` to everybody, and what body it `takes`."""
+        """Remember of every route whether it is `open`, what body it `takes`, and its other media `kinds`."""
         for route in routes:
             if isinstance(route, HTTPRoute):
                 for handler in route.route_handlers:
@@ -62,9 +62,13 @@ class Document(JsonRenderPlugin):
                 )
                 for parameter in operation.get("parameters", ()):
                     _leave_out_null(parameter)
+                for kind in options.get("kinds", ()):
+                    operation["responses"]["200"]["content"].setdefault(kind, {})
                 if "takes" in options:
                     (body,), taken = msgspec.json.schema_components([options["takes"]], ref_template=SCHEMAS)
-                    operation["requestBody"] = {"content": {"application/json": {"schema": body}}}
+                    is_needed = any(field.required for field in msgspec.structs.fields(options["takes"]))
+                    content = {"application/json": {"schema": body}}
+                    operation["requestBody"] = {"content": content, "required": is_needed}
                     schemas.update(taken)
         return {**document, "paths": paths}
 

@@ -19,8 +19,9 @@ from orch.model.moves import Reallocation, SagaState
 from orch.model.plans import Code, Decision, Plan
 from orch.model.switches import Missed
 from orch.store import lists, queries, series
-from orch.store.export import CHUNK, spool_table
+from orch.store.export import CHUNK, TABLES, spool_table
 from orch.web.answers import (
+    JSON,
     LONGEST_NAME,
     Cursor,
     Limit,
@@ -29,10 +30,10 @@ from orch.web.answers import (
     Since,
     Until,
     as_json,
-    aware,
     backend_of,
     from_store,
     given,
+    time_of,
 )
 from orch.web.refusals import errors
 from orch.web.shapes import AlertPage, DecisionPage, HistoryBody, ReallocationPage, SeriesLine
@@ -44,8 +45,7 @@ MOST_POINTS = 20_000
 MEDIA = {"csv": "text/csv", "json": "application/json", "parquet": "application/vnd.apache.parquet"}
 
 TABLE = {200: ResponseSpec(str, description="The table", media_type="text/csv", generate_examples=False)}
-"""Described as CSV; the other two forms have media types of their own."""
-
+Table = Annotated[str, Parameter(max_length=LONGEST_NAME, schema_extra={"enum": list(TABLES)})]
 Metric = Literal["usd_per_hour", "allocation", "used", "health"]
 Format = Literal["csv", "parquet", "json"]
 ReasonFilter = Annotated[Code | None, Parameter(description="Only those with this reason")]
@@ -115,7 +115,7 @@ async def reallocation(state: State, reallocation_id: Name) -> Response[bytes]:
 @get("/api/v1/missed", responses=given(Missed) | errors(400, 503))
 async def missed(state: State, since: Since = None) -> Response[bytes]:
     """What plans that were not carried out would have brought, as they predicted it."""
-    start = aware(since)
+    start = time_of(since)
     return as_json(await from_store(state, lambda store: queries.missed_gains(store, start)))
 
 
@@ -148,8 +148,8 @@ async def metrics_history(
     step_s: Annotated[int, Parameter(ge=1, le=31 * 86_400, description="Seconds of a step")] = 3600,
 ) -> Response[bytes]:
     """A metric over time, as means over steps; the last 24 hours when nothing else is said."""
-    end = aware(until) or backend_of(state).now()
-    start = aware(since) or end - timedelta(hours=24)
+    end = time_of(until) or backend_of(state).now()
+    start = time_of(since) or end - timedelta(hours=24)
     if (end - start).total_seconds() / step_s > MOST_POINTS:
         raise UsageError(f"That is more than {MOST_POINTS} points a line: take a longer step")
     found = await from_store(
@@ -162,16 +162,16 @@ async def metrics_history(
     return as_json(HistoryBody(schema=1, metric=found.metric, unit=found.unit, step_s=found.step_s, series=lines))
 
 
-@get("/api/v1/tables/{table:str}", responses=TABLE | errors(400, 503))
+@get("/api/v1/tables/{table:str}", opt={"kinds": (JSON, MEDIA["parquet"])}, responses=TABLE | errors(400, 503))
 async def tables(
     state: State,
-    table: Name,
+    table: Table,
     since: Since = None,
     until: Until = None,
     fmt: Annotated[Format, Parameter(query="format", description="What of")] = "csv",
 ) -> Stream:
     """A whole table, streamed."""
-    start, end = aware(since), aware(until)
+    start, end = time_of(since), time_of(until)
     exports: Desk = state.exports
     spooled = await exports.ask(lambda store: spool_table(store, table, fmt, start, end))
     return Stream(

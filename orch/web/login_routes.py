@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from orch.web.sessions import Sessions
 
 
-class LoginBody(msgspec.Struct, forbid_unknown_fields=True):
+class LoginBody(msgspec.Struct):
     """The token that stands in `web.token` of the data directory."""
 
     token: Annotated[str, msgspec.Meta(max_length=1000)]

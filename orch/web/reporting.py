@@ -33,6 +33,11 @@ LONGEST_S = 20 * 366 * 86_400.0
 MOST_POINTS = 300
 HOUR_S = 3600
 
+ALONE = (
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""A page that carries its style in itself, and no script."""
+
 ReportFormat = Literal["json", "text", "html"]
 Period = Annotated[str, Parameter(max_length=20, description="How far it looks back, such as 24h, 7d or 30d")]
 
@@ -96,7 +101,7 @@ def _seconds(period: str) -> float:
     return seconds
 
 
-@get("/api/v1/report", responses=given(Report) | errors(400, 503))
+@get("/api/v1/report", opt={"kinds": ("text/plain", "text/html")}, responses=given(Report) | errors(400, 503))
 async def report(
     state: State,
     period: Period = "7d",
@@ -110,8 +115,9 @@ async def report(
     found = await exports.ask(lambda store: compose_report(store, end - timedelta(seconds=seconds), end))
     if fmt == "json":
         return as_json(found)
-    kind = "text/html" if fmt == "html" else "text/plain"
-    return Response(rendered(found, fmt), media_type=f"{kind}; charset=utf-8")
+    if fmt == "html":
+        return Response(rendered(found, fmt), media_type="text/html", headers={"Content-Security-Policy": ALONE})
+    return Response(rendered(found, fmt), media_type="text/plain")
 
 
 ROUTES = (report,)

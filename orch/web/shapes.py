@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from orch.model.alerts import Alert
 from orch.model.base import Value
@@ -40,6 +40,14 @@ class SessionBody(Value):
 
     may_order: bool
     reads_need_token: bool
+
+
+class StreamEvent(Value):
+    """One event of the stream: `board` with the encoded dashboard, or `end` when orch stops."""
+
+    event: Literal["board", "end"]
+    data: str
+    id: str = ""
 
 
 class NodePage(Value):

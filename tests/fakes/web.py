@@ -14,7 +14,7 @@ from orch.earnings.costs import RunningCosts
 from orch.model.alerts import Alert
 from orch.model.board import Dashboard, EngineView, Kpis, NodeKpis
 from orch.model.moves import Change
-from orch.model.plans import Blocker, Decision, Opportunity
+from orch.model.plans import Blocker, Decision, Opportunity, PlanStanding
 from orch.model.resources import Resources
 from orch.reports.dashboard import Times, get_dashboard_metrics
 from orch.store.database import open_for_writing
@@ -25,6 +25,8 @@ from tests.fakes.values import NOON, node_state, rate, reallocation, snapshot
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from orch.messages import HowStandsPlan
 
 TOKEN = "t" * 43
 ENGINE = EngineView(running=True, pid=1, version="1.2.3", mode="auto", kind="emulated", speed=60.0)
@@ -61,6 +63,12 @@ OPPORTUNITY = Opportunity(
     usd_per_hour=rate(),
     evidence="accrued",
 )
+
+
+def standing(_: str, question: HowStandsPlan) -> PlanStanding:
+    """Every plan may be approved, but for the unknown."""
+    state = "open" if question.plan_id == "p1" else "unknown"
+    return PlanStanding(plan_id=question.plan_id, state=state, sentence=f"that plan is {state}")
 
 
 class Orders(list):
@@ -121,6 +129,7 @@ def serving(directory: Path, **rest: Any) -> Iterator[Backend]:
         "started_at": NOON,
         "now": lambda: datetime(2026, 11, 22, 12, tzinfo=UTC),
         "config": {"orch": {"mode": "auto"}},
+        "ask": standing,
     }
     try:
         yield Backend(**(known | rest))

@@ -220,7 +220,6 @@ def test_behind_a_proxy_with_tls_the_cookie_is_for_tls_only(client):
         (b'{"token":"wrong"}', 401),
         (b'{"token":""}', 401),
         (b'{"token":null}', 400),
-        (b'{"token":"x","more":1}', 400),
         (b"{}", 400),
         (b"[]", 400),
         (b"", 400),
