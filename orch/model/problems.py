@@ -2,7 +2,8 @@
 
 Maximise, over allocations x[n, r] of one host,
 
-    horizon_h * sum_n on[n] * (base[n] + sum_k worth[n, k] * level[n, k])
+    horizon_h * sum_n on[n] * (base[n] + sum_k worth[n, k] * level[n, k]
+                               + sum_r law[n, r] * (x[n, r] - need[n, r]) ** power[n, r])
       - sum_n change_usd[n] * (x[n] != present[n])
       - sum_n,r unit_usd[n, r] * |x[n, r] - present[n, r]|
 
@@ -16,6 +17,9 @@ An unknown floor is 0, an unknown cap is the capacity, an unknown need is the fl
 `present` is unknown are not planned for that node: it keeps what it has, `capacity` must have been reduced by
 whatever it may use, and what its activities take of them does not count. Where a resource's `capacity` is
 unknown, every node keeps its present amount of it.
+
+In arrays: hosts x nodes x resources, a law or segments of falling worth by node and resource (or by bundle); many
+hosts at once have exactly this form in `orch.solvers.arrays`.
 
 A node runs (on[n] == 1) with all of its floor and need; one that may stop and gets less gets nothing. What runs
 also counts in `pairs` (what two nodes earn more, or less, while both run) and `groups` (how many may run at once).
@@ -32,7 +36,7 @@ from __future__ import annotations
 from typing import Literal, TypeAlias
 
 from orch.model.base import Value
-from orch.model.resources import Resources
+from orch.model.resources import ResourceName, Resources
 
 Status: TypeAlias = Literal["optimal", "feasible", "infeasible", "out_of_time"]
 
@@ -51,11 +55,25 @@ class Activity(Value):
     high: float
 
 
+class PowerLaw(Value):
+    """Income that grows by a power of one resource: `usd_per_hour * (amount - need) ** power`, 0 < power <= 1.
+
+    `low`/`high` bound `usd_per_hour` (90 %). Of a resource that is not planned for the node it does not count.
+    """
+
+    resource: ResourceName
+    usd_per_hour: float
+    power: float
+    low: float
+    high: float
+
+
 class ProblemNode(Value):
     """One node of a problem; amounts in the resources' own units, money in USD.
 
     `base_low_usd_per_hour` and `base_high_usd_per_hour` bound the mean base (90 %); None: not known apart from it.
-    `need` is where the activities begin, when that is not the floor.
+    `need` is where activities and laws begin, when that is not the floor. A resource with a law is taken by no
+    activity and by no other law.
     """
 
     name: str
@@ -73,6 +91,7 @@ class ProblemNode(Value):
     need: Resources = Resources()
     base_low_usd_per_hour: float | None = None
     base_high_usd_per_hour: float | None = None
+    laws: tuple[PowerLaw, ...] = ()
 
 
 class Pair(Value):

@@ -13,7 +13,7 @@ from orch.model.resources import same
 from orch.planning.polish import polish
 from orch.solvers.answers import moving_cost
 from orch.solvers.chain import solve_chain
-from orch.solvers.levels import evaluate, levels, runs
+from orch.solvers.levels import evaluate, law_levels, levels, runs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,6 +72,11 @@ def income_change(node: ProblemNode, allocation: Resources) -> tuple[float, floa
     for after, before, activity in steps:
         more = after - before
         worse, better = activity.usd_per_hour - activity.low, activity.high - activity.usd_per_hour
+        down += more * worse if more > 0.0 else -more * better
+        up += more * better if more > 0.0 else -more * worse
+    laws = zip(law_levels(node, allocation), law_levels(node, node.present), strict=True)
+    for (law, after), (_, before) in laws:
+        more, worse, better = after - before, law.usd_per_hour - law.low, law.high - law.usd_per_hour
         down += more * worse if more > 0.0 else -more * better
         up += more * better if more > 0.0 else -more * worse
     return mean - max(down, 0.0), mean, mean + max(up, 0.0)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, TypeAlias
 
+from orch.solvers.powers import in_pieces
 from orch.solvers.search import Landscape, solve_by
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ NEIGHBOURS = 16
 """States that a plug-in is asked for at once."""
 
 
+@in_pieces
 def solve(problem: Problem, budget: Budget, seed: int) -> Answer:
     """Anneal within the budget: at most so many steps that the same seed gives the same answer.
 

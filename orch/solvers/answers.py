@@ -30,6 +30,7 @@ def money_scale(problem: Problem) -> float:
         most += sum(
             abs(each.usd_per_hour) * min(each.width, _widest(scale, each.takes)) for each in node.activities
         )
+        most += sum(abs(law.usd_per_hour) * scale[law.resource] ** law.power for law in node.laws)
     most += sum(abs(pair.usd_per_hour) for pair in problem.pairs)
     costs = sum(
         node.change_usd + sum(unit * scale[name] for name, unit in node.unit_usd.known()) for node in problem.nodes

@@ -203,6 +203,8 @@ def _size(problem: Problem) -> float:
                 if amount > 0.0
             ]
             most += abs(each.usd_per_hour) * min([each.width, *ways])
+        for law in node.laws:
+            most += abs(law.usd_per_hour) * math.pow(slacks[law.resource] / AMOUNT, law.power)
     most += sum(abs(pair.usd_per_hour) for pair in problem.pairs)
     return max(most * problem.horizon_h + costs, 1e-9)
 
@@ -242,9 +244,12 @@ def _income(node: ProblemNode, given: Resources, slacks: Slacks) -> float:
         for each in node.activities
         if each.usd_per_hour > 0.0 and each.width > 0.0
     ]
+    base = node.base_usd_per_hour + sum(
+        law.usd_per_hour * math.pow(room[law.resource], law.power) for law in node.laws if law.resource in room
+    )
     if all(len(takes) <= 1 for _, takes in paying):
-        return node.base_usd_per_hour + _dearest_first(paying, room)
-    return node.base_usd_per_hour + _simplex(paying, room)
+        return base + _dearest_first(paying, room)
+    return base + _simplex(paying, room)
 
 
 def _dearest_first(paying: Paying, room: dict[ResourceName, float]) -> float:

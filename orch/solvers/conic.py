@@ -19,6 +19,7 @@ from orch.solvers.answers import changes, fitted, found, nothing, objective, pre
 from orch.solvers.infeasible import why_infeasible
 from orch.solvers.levels import evaluate, runs
 from orch.solvers.linear_model import build
+from orch.solvers.powers import in_pieces
 from orch.solvers.risk import variance_of
 from orch.solvers.spans import TIGHT, conflicts, faults, scales, spans
 
@@ -55,6 +56,7 @@ class Best(NamedTuple):
     worth: float
 
 
+@in_pieces
 def solve(problem: Problem, budget: Budget, seed: int) -> Answer:
     """Solve one host's problem, its `max_variance` kept, to proven optimality or as far as the budget allows.
 

@@ -16,6 +16,7 @@ from orch.solvers.answers import EXACT, found, money_scale, nothing
 from orch.solvers.enumerate import prove
 from orch.solvers.infeasible import why_infeasible
 from orch.solvers.menu import Menu, NoMenuError
+from orch.solvers.powers import in_pieces
 from orch.solvers.prices import Market, answer_of
 from orch.solvers.spans import conflicts, faults
 
@@ -32,6 +33,7 @@ SHARE_BEFORE_HANDING_OVER = 0.3
 """The share of the budget after which an unfinished proof is left to the mixed-integer solver."""
 
 
+@in_pieces
 def solve(problem: Problem, budget: Budget, seed: int) -> Answer:
     """Solve one host's problem to proven optimality, or as far as the budget allows.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Any
 
+from orch.solvers.powers import in_pieces
 from orch.solvers.search import Landscape, solve_by
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ IDLE_GENERATIONS = 20
 CROSSED, MUTATED = 0.6, 0.5
 
 
+@in_pieces
 def solve(problem: Problem, budget: Budget, seed: int) -> Answer:
     """Breed within the budget: at most so many generations that the same seed gives the same answer.
 

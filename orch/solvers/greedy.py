@@ -1,7 +1,8 @@
 """Falling worth per unit: exact where activities take one resource each, quick everywhere.
 
 Without steps, stops, costs per change and a limit of changes, and with every activity taking a single resource,
-the problem falls apart into one concave split per resource, and water-filling solves it exactly. Otherwise the
+the problem falls apart into one concave split per resource, and water-filling solves it exactly, power laws too.
+Otherwise (laws in pieces) the
 answer is the choice (move, keep, stop, so many steps) that prices of the scarce resources suggest, filled
 exactly, and its bound is that of the prices. Where a node mixes proportions, or has more steps than can be
 listed, it is the best of a short climb over the nodes' states, each filled greedily.
@@ -18,6 +19,7 @@ from msgspec.structs import replace
 from orch.model.resources import Resources, resources
 from orch.solvers.answers import changes, fitted, found, nothing, objective, running_nodes
 from orch.solvers.packing import fill_all, pack
+from orch.solvers.powers import in_pieces
 from orch.solvers.spans import can_stop, conflicts, faults, may_keep, scales
 from orch.solvers.states import States, all_free, climb, discrete
 from orch.solvers.waterfill import (
@@ -47,6 +49,11 @@ def solve(problem: Problem, budget: Budget, seed: int) -> Answer:
     `optimal` with dual prices where water-filling is exact, `feasible` with a bound otherwise; `out_of_time` when
     no split was found although nothing rules one out.
     """
+    exactly = separable(problem) and not discrete(problem)
+    return (_solved if exactly else in_pieces(_solved))(problem, budget, seed)
+
+
+def _solved(problem: Problem, budget: Budget, seed: int) -> Answer:
     started = time.perf_counter()
 
     def spent() -> float:
@@ -66,9 +73,9 @@ def solve(problem: Problem, budget: Budget, seed: int) -> Answer:
                 for name, each in filled.items()
                 if problem.capacity.get(name) is not None
             }
-            worth = objective(problem, split)
+            most = objective(problem, split) + math.fsum(each.hidden_usd for each in filled.values())
             return found(
-                problem, "greedy", split, bound=worth, seconds=spent(), seed=seed, dual_prices=resources(duals)
+                problem, "greedy", split, bound=most, seconds=spent(), seed=seed, dual_prices=resources(duals)
             )
     if not separable(problem) or discrete(problem):
         answer = _by_prices(problem, budget, spent, seed)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from orch.model.problems import Activity, ProblemNode
+    from orch.model.problems import Activity, PowerLaw, ProblemNode
     from orch.model.resources import ResourceName, Resources
 
 Takes: TypeAlias = "dict[ResourceName, float]"
@@ -42,7 +42,7 @@ def runs(node: ProblemNode, allocation: Resources) -> bool:
 
 
 def evaluate(node: ProblemNode, allocation: Resources) -> Income:
-    """What a node earns per hour with an allocation: base income and activities at their best levels."""
+    """What a node earns per hour with an allocation: base income, activities at their best levels, and laws."""
     if not runs(node, allocation):
         return NOTHING
     base = node.base_usd_per_hour
@@ -53,7 +53,23 @@ def evaluate(node: ProblemNode, allocation: Resources) -> Income:
         mean += activity.usd_per_hour * level
         low += activity.low * level
         high += activity.high * level
+    for law, grown in law_levels(node, allocation):
+        mean += law.usd_per_hour * grown
+        low += law.low * grown
+        high += law.high * grown
     return Income(mean, low, high)
+
+
+def law_levels(node: ProblemNode, allocation: Resources) -> list[tuple[PowerLaw, float]]:
+    """Each law of a running node that counts, with the power of what it has above its need."""
+    found = []
+    for law in node.laws:
+        present, amount, need = (each.get(law.resource) for each in (node.present, allocation, node.need))
+        if present is not None:
+            start = node.floor.or_zero(law.resource) if need is None else need
+            room = max((present if amount is None else amount) - start, 0.0)
+            found.append((law, room**law.power))
+    return found
 
 
 def levels(node: ProblemNode, allocation: Resources) -> tuple[float, ...]:

@@ -20,6 +20,7 @@ from orch.solvers.answers import fitted, found, nothing, present_split
 from orch.solvers.changes import branches, solve_changes
 from orch.solvers.infeasible import why_infeasible
 from orch.solvers.linear_model import TIE, Layout, build
+from orch.solvers.powers import in_pieces
 from orch.solvers.spans import TIGHT, Span, conflicts, faults, spans
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from orch.solvers.highs import Outcome
 
 
+@in_pieces
 def solve(problem: Problem, budget: Budget, seed: int) -> Answer:
     """Solve one host's problem to proven optimality, or as far as the budget allows.
 

@@ -196,6 +196,7 @@ def _node_faults(node: ProblemNode) -> Iterator[str]:
         yield f"a base income of {node.base_usd_per_hour} USD/h"
     if not _sane(node.change_usd):
         yield f"a cost per change of {node.change_usd} USD"
+    yield from _law_faults(node)
     for each in node.activities:
         if not each.width >= 0.0:
             yield f"an activity {each.width} wide"
@@ -205,6 +206,18 @@ def _node_faults(node: ProblemNode) -> Iterator[str]:
             amount > 0.0 and node.present.get(name) is not None for name, amount in each.takes.known()
         ):
             yield "an activity without end that takes nothing that is planned"
+
+
+def _law_faults(node: ProblemNode) -> Iterator[str]:
+    taken = {name for each in node.activities for name, amount in each.takes.known() if amount > 0.0}
+    for law in node.laws:
+        if not _sane(law.usd_per_hour):
+            yield f"a law of {law.usd_per_hour} USD/h"
+        if not 0.0 < law.power <= 1.0:
+            yield f"a law with a power of {law.power}, which is not above 0 and at most 1"
+        if law.resource in taken:
+            yield f"a law and something else that both earn with {law.resource}"
+        taken.add(law.resource)
 
 
 def conflicts(problem: Problem) -> tuple[str, ...]:

@@ -43,10 +43,14 @@ class Piece(NamedTuple):
 
 
 class Filled(NamedTuple):
-    """One resource's amounts by node, and what one more unit of it would add (USD over the horizon)."""
+    """One resource's amounts by node, and what one more unit of it would add (USD over the horizon).
+
+    `hidden_usd`: no other amounts are worth more than these by more.
+    """
 
     amounts: dict[str, float]
     price: float
+    hidden_usd: float = 0.0
 
 
 def ranges_of(problem: Problem, states: Mapping[str, State], name: ResourceName) -> list[Range]:
@@ -78,7 +82,11 @@ def fill(problem: Problem, ranges: list[Range], name: ResourceName, key: Key) ->
     if left < -slack or any(each.least > each.most + slack for each in ranges):
         return None
     left = max(left, 0.0)
-    pieces = [piece for each in ranges for piece in _pieces(problem, each, name, key)]
+    if any(law.resource == name for each in ranges for law in each.node.laws):
+        from orch.solvers.curvefill import fill_curves
+
+        return fill_curves(problem, ranges, name, key, left)
+    pieces = [piece for each in ranges for piece in pieces_of(problem, each, name, key)]
     pieces.sort(key=lambda piece: (-piece.slope, not piece.below_present))
     price = 0.0
     for piece in pieces:
@@ -91,7 +99,7 @@ def fill(problem: Problem, ranges: list[Range], name: ResourceName, key: Key) ->
     return Filled(amounts, price)
 
 
-def _pieces(problem: Problem, each: Range, name: ResourceName, key: Key) -> Iterator[Piece]:
+def pieces_of(problem: Problem, each: Range, name: ResourceName, key: Key) -> Iterator[Piece]:
     """The stretches between a node's least and most amount, best first, less the cost of moving."""
     start = each.span.need
     for slope, units in [*_slopes(problem, each.node, name, key), (0.0, math.inf)]:
@@ -124,6 +132,10 @@ def gain(problem: Problem, each: Range, name: ResourceName, key: Key, amount: fl
             break
         worth += slope * min(units, left)
         left -= units
+    room = max(amount - each.span.need, 0.0)
+    for law in each.node.laws:
+        if law.resource == name:
+            worth += problem.horizon_h * law.usd_per_hour * room**law.power
     return worth - each.span.unit_usd * abs(amount - each.span.present)
 
 
