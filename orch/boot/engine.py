@@ -179,7 +179,7 @@ class Engine:
         )
         token_file, token = web_token(self.data_dir)
         shelf = Shelf()
-        notifier = notifier_of(setting, directory, clock, self.data_dir)
+        notifier = notifier_of(setting, directory, clock, self.data_dir, shelf)
         backend = Backend(
             board=self._slot,
             shelf=shelf,

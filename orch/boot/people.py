@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -15,7 +17,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from orch.boot.plans import Setting
+    from orch.model.notices import Notice
     from orch.ports import Clock, Directory
+    from orch.store.shelf import Shelf
+
+DAY_S = 86_400.0
 
 
 def watch_of(setting: Setting, kind: str) -> Watch:
@@ -33,7 +39,22 @@ def watch_of(setting: Setting, kind: str) -> Watch:
     )
 
 
-def notifier_of(setting: Setting, directory: Directory, clock: Clock, data_dir: Path) -> AppriseNotifier | None:
-    """The workers that tell people; None when no channel is configured."""
+def notifier_of(
+    setting: Setting, directory: Directory, clock: Clock, data_dir: Path, shelf: Shelf
+) -> AppriseNotifier | None:
+    """The workers that tell people; None when no channel is configured. Reports are read by way of the shelf."""
     urls = setting.config.alerting.urls
-    return AppriseNotifier(directory, urls, data_dir / DEAD_LETTERS_FILE, clock.now) if urls else None
+    if not urls:
+        return None
+    return AppriseNotifier(
+        directory, urls, data_dir / DEAD_LETTERS_FILE, clock.now, compose=partial(_report, shelf, clock)
+    )
+
+
+def _report(shelf: Shelf, clock: Clock, notice: Notice) -> str:
+    from orch.web.reporting import compose_report, rendered
+
+    until = clock.now()
+    with shelf.reader() as connection:
+        found = compose_report(connection, until - timedelta(seconds=notice.period_s or DAY_S), until)
+    return rendered(found, "text")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 DASH = "&ndash;"
+CODE = re.compile(r"`([^`]+)`")
 KINDS = {"paid": "good", "lost": "bad"}
 
 
@@ -175,10 +177,15 @@ def _health(report: Report) -> Iterator[str]:
     yield "<section><h2>Uptime and forecasts</h2>"
     yield (
         f"<p>All nodes were online {_or_dash(pct(report.uptime.uptime_pct))} of the time in which that is known; "
-        f"{_or_dash(pct(report.uptime.unknown_pct))} is not known. Forecasts of income were off by "
-        f"{_or_dash(pct(forecasts.error_pct))} in the mean; the truth lay within their 90 % interval "
-        f"{_or_dash(pct(forecasts.coverage_pct))} of the time ({forecasts.hours} hours scored).</p></section>"
+        f"{_or_dash(pct(report.uptime.unknown_pct))} is not known.</p>"
     )
+    if forecasts.hours:
+        yield (
+            f"<p>Forecasts of income were off by {_or_dash(pct(forecasts.error_pct))} in the mean; the truth lay "
+            f"within their 90 % interval {_or_dash(pct(forecasts.coverage_pct))} of the time "
+            f"({forecasts.hours} hours scored).</p>"
+        )
+    yield "</section>"
 
 
 def _alerts(report: Report) -> Iterator[str]:
@@ -206,7 +213,7 @@ def _suggestions(report: Report) -> Iterator[str]:
     yield '<ol class="todo">'
     for each in report.suggestions:
         worth = "" if each.usd_per_day is None else f" <b>${each.usd_per_day:.2f} a day</b>"
-        yield f'<li>{escape(each.sentence)}{worth}<br><span class="quiet">{escape(each.remedy)}</span></li>'
+        yield f'<li>{_said(each.sentence)}{worth}<br><span class="quiet">{_said(each.remedy)}</span></li>'
     yield "</ol></section>"
 
 
@@ -224,12 +231,17 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]], texts: tuple[int,
         f"<tr>{''.join(f'<td{kind}>{cell}</td>' for cell, kind in zip(row, kinds, strict=True))}</tr>"
         for row in rows
     )
-    return f'<div class="wide"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
+    return f'<div class="wide" tabindex="0"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def _verdict(move: MovePart) -> str:
     said = move.verdict if move.state == "settled" else move.state
     return f'<span class="{KINDS.get(said, "")}">{escape(said)}</span>'
+
+
+def _said(sentence: str) -> str:
+    """A sentence, with what stands between back-ticks as code."""
+    return CODE.sub(r"<code>\1</code>", escape(sentence))
 
 
 def _rate(usd_per_hour: float | None) -> str:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from orch.model.report import Drawn
 
 WIDTH, HEIGHT = 760, 240
-LEFT, RIGHT, TOP, BOTTOM = 62, 12, 12, 28
+LEFT, RIGHT, TOP, BOTTOM = 62, 12, 26, 28
 COLOURS = 8
 
 
@@ -92,7 +92,7 @@ def _axes(grid: _Grid, unit: str) -> str:
         at = grid.y(grid.top * share)
         parts.append(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{at:.1f}" y2="{at:.1f}"/>')
         parts.append(f'<text x="{LEFT - 6}" y="{at + 4:.1f}" text-anchor="end">{grid.top * share:.4g}</text>')
-    parts.append(f'<text x="4" y="{TOP}" class="unit">{escape(unit)}</text>')
+    parts.append(f'<text x="{LEFT}" y="14">{escape(unit)}</text>')
     times = grid.times
     form = "%H:%M" if (times[-1] - times[0]).total_seconds() < 2 * 86_400 else "%d %b"
     count = min(len(times), 6)

@@ -27,6 +27,9 @@ COMMANDS = (
     ("history", "--metric", "allocation", "--node", "disk", "--json"),
     ("history", "--metric", "health", "--json"),
     ("status", "--trace", "disk", "--json"),
+    ("report", "--period", "25m"),
+    ("report", "--format", "json"),
+    ("report", "--format", "html"),
     ("export", "ledger"),
     ("export", "decisions", "--format", "json"),
     ("export", "samples", "--since", "11m", "--until", "1m"),
@@ -82,6 +85,35 @@ def test_what_was_earned_is_the_sum_over_the_exported_ledger_to_the_last_digit(o
     assert by_node["address"] == {"settled": 0, "accrued": 0, "estimated": 0}
     assert sum(each["settled"] for each in by_node.values()) == EARNED["settled"]
     assert all("E" not in value for value in body["total"]["earned_usd"].values())
+
+
+def test_a_report_has_the_totals_of_the_ledgers_export_of_the_same_time(orch, stopped):
+    for period in ("7d", "15m"):
+        body = json.loads(orch("report", "--period", period, "--format", "json", "--data-dir", stopped).stdout)
+        span = ("--since", body["since"], "--until", body["until"])
+        exported = orch("export", "ledger", *span, "--data-dir", stopped).stdout
+        rows = [row for row in csv.DictReader(io.StringIO(exported)) if row["usd"]]
+        income = [
+            row for row in rows if row["kind"] in ("earned", "correction") and row["evidence"] != "speculative"
+        ]
+        booked = body["booked"]
+        assert Decimal(booked["income_usd"]) == sum(Decimal(row["usd"]) for row in income)
+        for evidence in EARNED:
+            mine = [Decimal(row["usd"]) for row in income if row["evidence"] == evidence]
+            assert Decimal(booked[f"{evidence}_usd"]) == sum(mine)
+        fees = [Decimal(row["usd"]) for row in rows if row["kind"] in ("fee", "gas", "penalty")]
+        assert Decimal(booked["fees_usd"]) == sum(fees)
+        for node in body["nodes"]:
+            own = [Decimal(row["usd"]) for row in income if row["node"] == node["node"]]
+            assert Decimal(node["income_usd"]) == sum(own)
+    assert Decimal(booked["income_usd"]) == Decimal("0.7")
+
+
+def test_a_report_is_written_to_a_file(orch, stopped, tmp_path):
+    done = orch("report", "--format", "html", "--output", tmp_path / "r.html", "--data-dir", stopped)
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert (tmp_path / "r.html").read_text().startswith("<!doctype html>")
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["home", "r.html"]
 
 
 def test_the_trail_of_a_node_sums_up_to_what_status_says(orch, stopped):

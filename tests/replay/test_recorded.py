@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -14,6 +14,7 @@ from orch.emulator.world import World
 from orch.errors import StoreError
 from orch.reallocation.settings import MoveLimits
 from orch.replay.entrants import make_entrants
+from orch.replay.hindsight import look_back
 from orch.replay.recorded import Bench, decisions, replay
 from orch.replay.whatif import what_if
 from orch.store.database import open_for_writing, open_read_only
@@ -63,6 +64,21 @@ def test_a_replay_makes_the_same_decisions_to_the_last_field(database):
     assert found.same == found.decisions == HOURS * 6
     assert found.missing == 0
     assert found.moves > 0
+
+
+def test_hindsight_puts_the_split_that_was_held_beside_others(database):
+    with open_read_only(database) as connection:
+        found = look_back(connection, START, START + timedelta(hours=HOURS), 0.01)
+        nothing = look_back(connection, START - timedelta(hours=9), START, 0.0)
+    compared = found.comparison
+    assert compared.hours >= 1.0
+    assert compared.best_fixed_usd >= max(compared.never_moved_usd, 0.0)
+    moved = compared.as_recorded_usd - compared.never_moved_usd - 0.01
+    assert compared.gained_by_moving_usd == pytest.approx(moved)
+    left = compared.best_fixed_usd - compared.as_recorded_usd + 0.01
+    assert compared.left_on_the_table_usd == pytest.approx(left)
+    assert compared.splits >= 2
+    assert (nothing.comparison, nothing.costs) == (None, ())
 
 
 @pytest.mark.slow
