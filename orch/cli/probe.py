@@ -15,6 +15,7 @@ from orch.cli.price_probe import PRICES, PriceProbe
 from orch.cli.remedies import GENERAL, GRAVE, Told, health_remedy, told
 from orch.cli.words import asking_in_words
 from orch.errors import LeverError
+from orch.levers.terms import DAY_S, terms_of
 from orch.levers.together import read_all
 from orch.messages import Answered
 from orch.model.wire import NoReply
@@ -264,6 +265,10 @@ def _levers(each: _NodeProbe) -> Iterator[Line]:
         said = each.lever_fault or f"{kinds}: no answer within {WAIT_FOR_S:g} s"
         remedy = "see the lever's options: until it answers orch moves nothing of this node"
         yield Line(subject=each.name, asked="levers", result="failed", sentence=said, remedy=remedy)
+    window_s = float(getattr(each.node.spec, "verify_s", DAY_S))
+    for lever in each.node.levers:
+        said = terms_of(lever, window_s)
+        yield Line(subject=each.name, asked=lever.lever.kind, result="note", sentence=said)
 
 
 def _observing(each: _NodeProbe) -> Line:
