@@ -36,7 +36,7 @@ LEAST_FREE_SHARE = 0.05
 SLACK_BYTES = 10_000_000_000
 """A difference up to this is the rounding of two counts that were not taken at one time."""
 
-LONGEST_LINE = 240
+LONGEST_LINE = 400
 _GRAVE = re.compile(r"\b(FATAL|ERROR|PANIC|panic|Fatal|Error)\b")
 _SECRETS = (
     (re.compile(r"://[^/@\s]+@"), "://***@"),
@@ -58,6 +58,11 @@ CAUSES = (
     ),
     ("outdated software", "update the node: its version is below the network's minimum"),
     ("clock", "set the host's clock by NTP: the node refuses to start when it is half an hour off"),
+    (
+        "storage-dir-verification",
+        "see that the node's disk is mounted where storage.path says: its mark is not there; make nothing anew",
+    ),
+    ("not a database", "one of its SQLite files is damaged: follow the network's guide for a malformed database"),
     ("malformed", "one of its SQLite files is damaged: follow the network's guide for a malformed database"),
     ("trust", "see whether the host can reach the list of satellites: without it and without a cache it stops"),
     ("not readable", "look at the disk and its mount: the node stops when its directory cannot be read in time"),
@@ -112,23 +117,41 @@ def read_room(reply: Reply, key: str) -> Room:
     return Room(total=total, free=within(disk.free, f"{key}: free", 0, total))
 
 
+def remedy_of(line: str) -> str:
+    """What to do about a last line."""
+    low = line.lower()
+    return next((what for words, what in CAUSES if words in low), READ_LOG)
+
+
 def last_words(body: bytes) -> str:
-    """The last line of a log that tells of an error, else the last one; without secrets."""
+    """The last line of a log that tells of an error, else the last one; shortened, and without secrets."""
     lines = [each.strip() for each in body.decode(errors="replace").splitlines()]
     told = [each for each in lines if each]
     grave = [each for each in told if _GRAVE.search(each)]
-    line = _UNPRINTABLE.sub(" ", (grave or told or [""])[-1])
+    line = _UNPRINTABLE.sub(" ", _short((grave or told or [""])[-1]))
     for pattern, instead in _SECRETS:
         line = pattern.sub(instead, line)
     return line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]}..."
 
 
+def _short(line: str) -> str:
+    """A line of the node's logger without the stack that it carries in JSON: its message and its error."""
+    head, _, tail = line.partition("{")
+    try:
+        said = json.loads("{" + tail)
+    except (ValueError, RecursionError):
+        return line
+    if not isinstance(said, dict) or not isinstance(said.get("error"), str):
+        return line
+    message = head.strip() or str(said.get("M", ""))
+    return f"{message}: {said['error']}"
+
+
 def host_findings(memory: Memory, *, silent: bool) -> Iterator[Finding]:
     """What the host knows better than the node."""
     if silent and memory.last_words:
-        low = memory.last_words.lower()
-        remedy = next((what for words, what in CAUSES if words in low), READ_LOG)
-        yield _finding("storj_last_words", "warning", f'the node\'s log ends with "{memory.last_words}"', remedy)
+        said = f'the node\'s log ends with "{memory.last_words}"'
+        yield _finding("storj_last_words", "warning", said, remedy_of(memory.last_words))
     room, node = memory.room, memory.node
     if room is None:
         return

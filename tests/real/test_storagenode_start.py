@@ -1,0 +1,66 @@
+"""A genuine storage node that cannot start: what it wrote last, and what orch tells to do about it."""
+
+from __future__ import annotations
+
+import pytest
+
+from orch.protocols.storj_host import LOG_BYTES, last_words, remedy_of
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
+ENDS_WITHIN_S = 60
+
+
+def ended(node, *arguments):
+    """The last words of a start that fails, from the log file that the node was told to write."""
+    log = node.work / "own.log"
+    log.unlink(missing_ok=True)
+    node.launch("--log.output", str(log), *arguments)
+    assert node.process is not None
+    assert node.process.wait(ENDS_WITHIN_S) != 0
+    node.stop()
+    return last_words(log.read_bytes()[-LOG_BYTES:])
+
+
+@pytest.fixture
+def stopped(genuine_storagenode):
+    """The node, stopped; running again afterwards."""
+    genuine_storagenode.stop()
+    yield genuine_storagenode
+    genuine_storagenode.start()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words", "remedy"),
+    [
+        (("--storage2.monitor.minimum-disk-space", "500GB"), "disk space requirement not met", "at least 500 GB"),
+        (("--preflight.local-time-check=true",), "clock is out of sync", "by NTP"),
+        (("--storage2.trust.sources", "https://127.0.0.1:9/list"), "trust", "list of satellites"),
+    ],
+    ids=["too small", "clock", "no trust list"],
+)
+def test_why_it_does_not_start_is_the_end_of_its_log(stopped, arguments, words, remedy):
+    line = ended(stopped, *arguments)
+    assert words in line
+    assert remedy in remedy_of(line)
+
+
+def test_a_disk_that_is_not_mounted(stopped):
+    mark = stopped.storage / "storage-dir-verification"
+    kept = mark.read_bytes()
+    mark.unlink()
+    try:
+        line = ended(stopped)
+    finally:
+        mark.write_bytes(kept)
+    assert "is mounted" in remedy_of(line)
+
+
+def test_a_database_that_is_none(stopped):
+    database = stopped.storage / "bandwidth.db"
+    kept = database.read_bytes()
+    database.write_bytes(b"garbage" * 1000)
+    try:
+        line = ended(stopped)
+    finally:
+        database.write_bytes(kept)
+    assert "SQLite" in remedy_of(line)
