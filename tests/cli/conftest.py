@@ -19,7 +19,7 @@ from orch.model.board import Dashboard, EngineView, Kpis, NodeView, OpportunityV
 from orch.model.fleet import Limits, NodeState, Snapshot
 from orch.model.money import EarnedUsd, Entry, Rate
 from orch.model.moves import Change, Reallocation
-from orch.model.plans import Blocker, Decision, Opportunity, Plan
+from orch.model.plans import Blocker, Decision, Opportunity, Plan, PlanStanding
 from orch.model.resources import ZERO, Resources
 from orch.store.database import open_for_writing
 from orch.store.shelf import Shelf
@@ -350,6 +350,7 @@ class Running:
     def __init__(self, data_dir, kind="emulated"):
         self.data_dir = data_dir
         self.orders = []
+        self.standing = PlanStanding(plan_id="p1", state="open", sentence="Plan p1 may be approved.")
         self.writer = write(data_dir, kind)
         self.slot = BoardSlot()
         self.slot.swap(msgspec.json.encode(board()))
@@ -360,6 +361,7 @@ class Running:
             board=self.slot,
             shelf=shelf,
             tell=lambda name, message: not self.orders.append((name, message)),
+            ask=lambda _name, _question: self.standing,
             token=token,
             open_reads=False,
             version="0.1.0",
