@@ -45,7 +45,16 @@ class Demo:
 
     def start(self) -> None:
         """Start it and wait for its first board."""
-        command = [sys.executable, "-m", "orch", "demo", "--data-dir", str(self.data_dir), "--port", str(self.port)]
+        command = [
+            sys.executable,
+            "-m",
+            "orch",
+            "demo",
+            "--data-dir",
+            str(self.data_dir),
+            "--port",
+            str(self.port),
+        ]
         log = (self.data_dir.parent / "demo.log").open("ab")
         with log:
             self._process = subprocess.Popen([*command, *self._options], cwd=ROOT, stdout=log, stderr=log)

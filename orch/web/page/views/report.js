@@ -1,8 +1,8 @@
 // The report of a period: what it came to and on which evidence, whether moving paid, what could be better.
 import { h } from "../dom.js";
 import { chart } from "../charts.js";
-import { ago, amount, clock, money, number, percent, perDay, RESOURCES, span, unknown, usd } from "../format.js";
-import { badge, figure, figures, nodeLink, section, table, trouble, VERDICT } from "../parts.js";
+import { ago, clock, money, number, percent, perDay, RESOURCES, span, unknown, usd } from "../format.js";
+import { badge, figure, figures, nodeLink, section, table, trouble, VERDICT, worth } from "../parts.js";
 import { readable, reason, STATES, VERDICTS } from "../words.js";
 
 const PERIODS = [["24h", "A day"], ["7d", "A week"], ["30d", "30 days"], ["90d", "90 days"], ["365d", "A year"]];
@@ -64,8 +64,11 @@ const compared = (found) => section("compared", "Against never moving, and the b
 
 function drawn(place, found) {
   const order = place.board.nodes.map((node) => node.name);
-  const lines = found.income.map((line) => ({ name: line.node, colour: Math.max(0, order.indexOf(line.node)), points: line.points })).sort((one, other) => one.colour - other.colour);
-  return section("income-chart", "Income by day", chart("report-income", "Income in USD a day, by when it was earned, stacked by node", { lines, stepS: found.income_step_s, stacked: true, format: (value) => money(value) }));
+  const from = Date.parse(found.since);
+  const to = Date.parse(found.until) - found.income_step_s * 1000;
+  const whole = ([when]) => Date.parse(when) >= from && Date.parse(when) <= to;
+  const lines = found.income.map((line) => ({ name: line.node, colour: Math.max(0, order.indexOf(line.node)), points: line.points.filter(whole) })).sort((one, other) => one.colour - other.colour);
+  return section("income-chart", "Income by day", chart("report-income", "Income in USD of every whole day, by when it was earned, stacked by node", { lines, stepS: found.income_step_s, stacked: true, format: (value) => money(value) }));
 }
 
 function nodes(found) {
@@ -87,7 +90,7 @@ function nodes(found) {
   }));
   const earning = RESOURCES.filter(({ name }) => found.efficiency_usd_per_hour[name] !== null);
   return section("report-nodes", "By node", table("Booked income by node and evidence", columns, rows),
-    earning.length > 0 && h("p.quiet", null, "Earned a day for each unit allocated: ", earning.map(({ name, label }, index) => [index > 0 && ", ", `${label} `, money(perDay(found.efficiency_usd_per_hour[name])), " for ", amount(name, 1)])));
+    earning.length > 0 && h("p.quiet", null, "Earned a day by what is allocated: ", earning.map(({ name, label }, index) => [index > 0 && ", ", `${label} `, worth(name, found.efficiency_usd_per_hour[name])])));
 }
 
 function moves(found) {

@@ -36,8 +36,7 @@ function nextMove(board) {
 
 function answer(board, offer, plan) {
   const waits = board.blockers.length > 0;
-  const mine = plan !== null && plan.decision_id === offer.decision_id;
-  const changed = mine && differs(plan);
+  const changed = plan !== null && offer.gain_usd_per_hour?.mean > 0 && differs(plan);
   return h(
     "div",
     { "data-key": "answer" },
