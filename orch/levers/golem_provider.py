@@ -26,11 +26,10 @@ from orch.levers.golem_files import (
     write_profile,
 )
 from orch.levers.golem_price import COEFFICIENTS, Peg, Repricing, repricing
-from orch.model.resources import Resources
+from orch.model.resources import Resources, resources
 from orch.model.wire import HttpRequest, NoReply, Reply, Secret
 
 if TYPE_CHECKING:
-    from orch.levers.golem_files import Profile
     from orch.levers.golem_price import GlmPrice
     from orch.model.resources import ResourceName
 
@@ -128,10 +127,11 @@ class GolemProviderLever:
         yield from write_profile(options.path, before, wanted)
         if not (yield from put_on_sale(options.path)) and not had_offers:
             return
-        if (yield from _taken_up(options, wanted)) or (yield from _is_busy(options)):
+        sizes = resources({name: wanted.resources.get(name) for name, _ in goal.known()})
+        if (yield from _taken_up(options, sizes)) or (yield from _is_busy(options)):
             return
         yield from _toggle_presets(options)
-        if not (yield from _taken_up(options, wanted)):
+        if not (yield from _taken_up(options, sizes)):
             raise LeverError("the agent publishes no offer of this size: see its log, and restart it if need be")
 
     def describe(self, options: GolemProviderOptions, goal: Resources) -> str:
@@ -263,9 +263,8 @@ def _asks(offer: _Offer, order: Repricing) -> bool:
     )
 
 
-def _taken_up(options: GolemProviderOptions, wanted: Profile) -> Task[bool]:
-    """Whether every offer has the wanted size, within the time the agent needs to see an edit."""
-    goal = wanted.resources
+def _taken_up(options: GolemProviderOptions, goal: Resources) -> Task[bool]:
+    """Whether every offer has the sizes that were set, within the time the agent needs to see an edit."""
     for _ in range(LOOKS):
         yield from pause(options.look_every_s)
         offers = yield from _offers(options)
@@ -275,9 +274,14 @@ def _taken_up(options: GolemProviderOptions, wanted: Profile) -> Task[bool]:
 
 
 def _taken(written: Resources, offered: list[Resources]) -> Resources:
-    """What is offered, where that is what the file says: else a change is still to come, wanted or not."""
+    """What is offered, where that is what the file says: else a change is still to come, wanted or not.
+
+    Less storage than the file's is no sign of that: an agent offers no more than its disk had free at its start.
+    """
     for offer in offered:
         for name, amount in written.known():
+            if name == "storage_gb" and offer.or_zero(name) < amount:
+                continue
             if not math.isclose(offer.or_zero(name), amount, rel_tol=SAME, abs_tol=SAME):
                 raise LeverError(
                     f"the agent offers {offer.or_zero(name):g} {name} and its file says {amount:g}: it has not "

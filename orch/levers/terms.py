@@ -17,7 +17,7 @@ def terms_of(fitted: FittedLever, protocol_window_s: float) -> str:
 
     Args:
         fitted: The lever as configured for one node.
-        protocol_window_s: After how long the node's earnings tell what a change has brought (a lever may say else).
+        protocol_window_s: After how long the node's earnings tell what a change has brought, unless it says.
     """
     cost = fitted.lever.cost(fitted.protocol, fitted.options)
     sets = ", ".join(SHORT[name] for name in fitted.sets())

@@ -98,6 +98,17 @@ def test_an_edit_keeps_what_it_does_not_know_and_waits_until_it_is_offered():
     assert found == Resources(cpu_cores=2.0, memory_gb=4.0, storage_gb=round(50 * GIB_GB, 3))
 
 
+def test_an_agent_whose_disk_has_not_as_much_room_as_its_file_says_is_no_failure():
+    """It offers what was free at its start; threads and memory are set all the same."""
+    agent = Agent()
+    wanted = agent.wanted
+    agent.wanted = lambda: wanted() | {"golem.inf.storage.gib": 20.0}
+    pull(LEVER.apply(OPTIONS, Resources(cpu_cores=2.0)), agent.host)
+    found = pull(LEVER.read(OPTIONS), agent.host).allocation
+    assert (found.cpu_cores, found.storage_gb) == (2.0, round(20 * GIB_GB, 3))
+    assert agent.host.done.count(f"write {PRESETS}") == 0
+
+
 def test_an_agent_left_without_offers_is_made_to_try_anew():
     agent = Agent(fails=True)
     pull(LEVER.apply(OPTIONS, Resources(cpu_cores=2.0)), agent.host)
