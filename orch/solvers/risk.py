@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
 
 from orch.model.resources import Resources, resources
 from orch.solvers.levels import evaluate, runs
@@ -11,7 +13,11 @@ from orch.solvers.levels import evaluate, runs
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from numpy.typing import NDArray
+
     from orch.model.problems import Problem
+
+Rows: TypeAlias = "tuple[tuple[float, ...], ...]"
 
 HALVINGS = 40
 
@@ -24,11 +30,33 @@ def variance_of(problem: Problem, allocations: Mapping[str, Resources]) -> float
     for index, node in enumerate(problem.nodes):
         at = problem.covariance_at[index] if problem.covariance_at else evaluate(node, node.present).mean
         shares.append(evaluate(node, allocations[node.name]).mean / at if at > 0.0 else 1.0)
-    return math.fsum(
-        one * other * value
-        for one, row in zip(shares, problem.covariance, strict=True)
-        for other, value in zip(shares, row, strict=True)
-    )
+    every = np.array(shares)
+    return float(every @ _matrix(problem.covariance) @ every)
+
+
+@lru_cache(maxsize=4)
+def _matrix_of(held: _Held) -> NDArray[np.float64]:
+    return np.array(held.rows, dtype=float)
+
+
+def _matrix(rows: Rows) -> NDArray[np.float64]:
+    """The covariance as an array, made once for each."""
+    return _matrix_of(_Held(rows))
+
+
+class _Held:
+    """Rows that are the same only as themselves: to compare a matrix by its values takes as long as to make it."""
+
+    __slots__ = ("rows",)
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows = rows
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Held) and self.rows is other.rows
+
+    def __hash__(self) -> int:
+        return id(self.rows)
 
 
 def within_variance(problem: Problem, allocations: Mapping[str, Resources]) -> dict[str, Resources] | None:
