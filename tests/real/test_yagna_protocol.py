@@ -194,3 +194,10 @@ def test_what_the_provider_publishes_is_read_as_its_offer(seeded):
         requests.delete(f"{url}/{published.json()}", headers=headers, timeout=20)
     assert reading.allocation.cpu_cores == 3.0
     assert reading.outlooks[0].per_unit_hour == pytest.approx(0.025)
+
+
+def test_the_daemons_process_is_seen_with_its_limit_on_open_files(seeded):
+    memory = ask_everything(begin(seeded), NOW)
+    yagnas = [each for each in memory.host.agents if each.name == "yagna"]
+    assert yagnas
+    assert all(0 < each.open_files < each.may_open for each in yagnas)

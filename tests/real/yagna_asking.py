@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 
-from orch.model.wire import FileRead, NoReply, Reply, Secret
+from orch.model.wire import FileRead, HttpRequest, NoReply, Reply, Secret
 from orch.protocols.base import Context
 from orch.protocols.golem import PROTOCOL
 from orch.protocols.golem_memory import GolemOptions
 from orch.system.exchange import Got, ask_http
+from orch.system.local import do_here
 from orch.system.wires import CuttableAdapter, Cutter
 
 
@@ -20,15 +21,20 @@ def begin(yagna, app_key=None):
 
 def ask(memory, key, request, now):
     """One question, with its limits; the memory with the answer, or with its failure."""
-    adapter, began = CuttableAdapter(), time.monotonic()
-    with Cutter(began + request.deadline_s) as cutter:
-        outcome = ask_http(adapter, request, cutter, now)
-    adapter.close()
+    outcome = _over_http(request, now) if isinstance(request, HttpRequest) else do_here(request, lambda: False)
     said = {"status": outcome.status, "headers": outcome.headers, "body": outcome.body, "elapsed_s": 0.0}
     if isinstance(outcome, Got):
         return PROTOCOL.absorb(memory, key, Reply(**said, received_at=now), now)
     why = {"reason": outcome.reason, "sentence": outcome.sentence, "retryable": outcome.retryable}
     return PROTOCOL.failed(memory, key, NoReply(**said, **why, failed_at=now), now)
+
+
+def _over_http(request, now):
+    adapter, began = CuttableAdapter(), time.monotonic()
+    with Cutter(began + request.deadline_s) as cutter:
+        outcome = ask_http(adapter, request, cutter, now)
+    adapter.close()
+    return outcome
 
 
 def ask_everything(memory, now):
