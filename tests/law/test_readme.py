@@ -35,22 +35,35 @@ def test_the_two_commands_come_first_each_on_a_line_of_its_own():
 
 
 def test_its_configuration_is_one(tmp_path):
-    table, _, _ = blocks("toml")
+    table, *_ = blocks("toml")
     config = from_tables(tomllib.loads(table), {"YAGNA_APPKEY": "key", "GRASS_TOKEN": "token"}, tmp_path)
     assert [node.protocol for node in config.nodes] == ["storj", "golem", "streamr", "grass"]
     assert config.mode == "suggest"
 
 
 def test_its_costs_and_prices_are_understood(tmp_path):
-    _, table, _ = blocks("toml")
+    _, table, *_ = blocks("toml")
     config = from_tables(tomllib.loads(table), {}, tmp_path)
     assert (config.costs.tariff.currency, config.costs.watts.source) == ("EUR", "rapl")
     assert config.prices.display == "EUR"
     assert [each.code for each in config.findings] == ["no_nodes"]
 
 
+def test_its_rules_and_channels_are_understood(tmp_path):
+    (table,) = (block for block in blocks("toml") if "[notify]" in block)
+    (tmp_path / "phone.url").write_text("json://127.0.0.1/x")
+    (tmp_path / "phone.url").chmod(0o600)
+    alerting = from_tables(tomllib.loads(table), {"NTFY_URL": "ntfy://x/y"}, tmp_path).alerting
+    assert [(each.name, each.min_severity) for each in alerting.terms.channels] == [
+        ("ntfy-1", "info"),
+        ("phone", "page"),
+    ]
+    assert [each.name for each in alerting.rules] == ["disk_nearly_full"]
+    assert alerting.timing["node_lost"].for_s == 300.0
+
+
 def test_its_levers_are_those_installed_and_its_lever_is_one(tmp_path):
-    nodes, _, lever = blocks("toml")
+    nodes, _, lever, *_ = blocks("toml")
     tables = tomllib.loads(nodes)
     tables["nodes"]["disk"] |= tomllib.loads(lever)["nodes"]["disk"]
     disk = from_tables(tables, {}, tmp_path).nodes[0]
