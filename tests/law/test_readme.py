@@ -74,6 +74,12 @@ def test_its_levers_are_those_installed_and_its_lever_is_one(tmp_path):
     assert told == set(load_group("orch.levers")) - {"emulated"}
 
 
+def test_its_limits_are_understood(tmp_path):
+    (table,) = (each for each in blocks("toml") if each.startswith("[limits]"))
+    limits = from_tables(tomllib.loads(table), {}, tmp_path).limits
+    assert (limits.zone, limits.windows[0].days) == ("Europe/Prague", ("sat", "sun"))
+
+
 def test_its_configuration_is_what_init_writes():
     seen = Surroundings(
         processes=tuple(
