@@ -53,6 +53,8 @@ class Document(JsonRenderPlugin):
     def _completed(self, document: dict[str, Any]) -> dict[str, Any]:
         schemas = document["components"]["schemas"]
         paths = {path: each for path, each in document["paths"].items() if path not in BESIDE}
+        own = paths[ITSELF]["get"]["responses"]["200"]
+        own["content"] = {"application/vnd.oai.openapi+json": {"schema": {"type": "object"}}}
         for path, operations in paths.items():
             for method, operation in operations.items():
                 options = self._options.get((path, method), {})
@@ -73,6 +75,7 @@ class Document(JsonRenderPlugin):
         return {**document, "paths": paths}
 
 
+ITSELF = "/schema/openapi.json"
 BESIDE = ("/schema", "/schema/{path}")
 """Addresses that Litestar adds of itself."""
 
