@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from orch.model.fleet import MODES
 from orch.model.moves import CanReallocate, Guards, Hold
+from orch.model.never import forbidden_moves
 from orch.model.plans import Blocker
 from orch.model.readings import contact_lost
 from orch.model.resources import RESOURCES, TOLERANCE
@@ -151,6 +152,7 @@ def split_blockers(
         blockers.extend(_unreachable(state))
         blockers.extend(_unmovable(state, names, trigger, guards.demotions))
         blockers.extend(_unsafe(state, names, goal[node]))
+    blockers.extend(forbidden_moves(snapshot.nodes, goal))
     blockers.extend(_too_much(snapshot, goal))
     return tuple(blockers)
 
@@ -243,7 +245,7 @@ def trusted(node: str, lever: LeverState, demotions: Iterable[Demotion]) -> tupl
 
 
 def _unsafe(state: NodeState, names: tuple[ResourceName, ...], goal: Resources) -> Iterator[Blocker]:
-    """What must not be taken from a node: what it has promised, and what it needs to live."""
+    """What cannot be taken from a node: what nobody knows, and what it has promised."""
     for name in names:
         wanted, has = goal.or_zero(name), state.allocation.get(name)
         if has is None:
@@ -255,17 +257,11 @@ def _unsafe(state: NodeState, names: tuple[ResourceName, ...], goal: Resources) 
             continue
         if wanted >= has:
             continue
-        committed, floor = state.committed.get(name), state.floor.get(name)
+        committed = state.committed.get(name)
         if committed is not None and wanted < committed - TOLERANCE * max(1.0, committed):
             yield Blocker(
                 code="NODE_COMMITTED",
                 sentence=f"{state.name} has promised {committed:g} {name}; it cannot go down to {wanted:g}.",
-                node=state.name,
-            )
-        if floor is not None and wanted < floor - TOLERANCE * max(1.0, floor):
-            yield Blocker(
-                code="PROTECTED_FLOOR",
-                sentence=f"{state.name} must keep {floor:g} {name}; it cannot go down to {wanted:g}.",
                 node=state.name,
             )
 

@@ -14,6 +14,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from orch.messages import Answered
+from orch.model.never import forbidden
 from orch.model.wire import HttpRequest, NoReply, Reply
 from orch.system.exchange import Got, Missed, ask_http, late
 from orch.system.local import do_here, place_of
@@ -101,9 +102,14 @@ class HttpTransport:
     def fetch(self, request: Request, *, reply_to: str, key: str, node: str, lane: Lane) -> None:
         """Ask; `reply_to` is told `Answered(key=key, ...)` exactly once, within the request's deadline.
 
-        The deadline starts when the request's turn in its `(node, lane)` has come. Never blocks.
+        The deadline starts when the request's turn in its `(node, lane)` has come. Never blocks. What orch never
+        does is refused.
         """
         call = _Call(request, reply_to, key)
+        never = forbidden(request)
+        if never is not None:
+            self._answer(call, Missed(reason="failed", sentence=never, retryable=False))
+            return
         with self._lock:
             queue = self._queues.setdefault((node, lane), _Queue())
             refusal = self._refusal(queue, call)

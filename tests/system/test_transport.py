@@ -9,7 +9,7 @@ from unittest.mock import patch
 import pytest
 
 import orch
-from orch.model.wire import FileRead, HttpRequest, NoReply, Reply, Secret
+from orch.model.wire import CommandRun, FileRead, HttpRequest, NoReply, Reply, Secret
 
 JSON = b"Content-Type: application/json\r\n"
 
@@ -493,6 +493,19 @@ def test_an_unexpected_error_is_an_answer(ask):
     with patch("orch.system.wires.CuttableAdapter.send", side_effect=RuntimeError("hush")):
         reply = ask(HttpRequest(url="http://127.0.0.1:9/"))
     assert (reply.reason, reply.sentence) == ("unreachable", "asking 127.0.0.1:9 failed (RuntimeError)")
+
+
+def test_what_orch_never_does_is_refused_before_it_is_begun(serve_bytes, ask, tmp_path):
+    kept = tmp_path / "blob"
+    kept.touch()
+    refused = ask(CommandRun(argv=("rm", str(kept))))
+    assert isinstance(refused, NoReply)
+    assert (refused.sentence, refused.retryable) == ("orch never deletes data: rm", False)
+    assert kept.exists()
+    server = serve_bytes(http())
+    body = b'{"jsonrpc": "2.0", "id": 1, "method": "eth_sendRawTransaction", "params": ["0x"]}'
+    assert isinstance(ask(HttpRequest(url=server.url, method="POST", body=body)), NoReply)
+    assert server.requests == []
 
 
 def test_files(ask, tmp_path):
