@@ -1,10 +1,17 @@
-"""A genuine storage node that cannot start: what it wrote last, and what orch tells to do about it."""
+"""A genuine storage node and its host: why it does not start, what to do about it, and how much room it has."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
+from orch.model.wire import Reply
+from orch.protocols.base import Context
+from orch.protocols.storj import PROTOCOL
 from orch.protocols.storj_host import LOG_BYTES, last_words, remedy_of
+from orch.protocols.storj_values import StorjOptions
+from orch.system.local import do_here
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 ENDS_WITHIN_S = 60
@@ -64,3 +71,19 @@ def test_a_database_that_is_none(stopped):
     finally:
         database.write_bytes(kept)
     assert "SQLite" in remedy_of(line)
+
+
+def test_a_sound_node_and_its_disk_agree(genuine_storagenode):
+    node = genuine_storagenode
+    options = StorjOptions(url=node.base_url, storage_path=str(node.storage))
+    memory = PROTOCOL.begin(options, Context(node="disk", host="here"))
+    now = datetime.now(UTC)
+    asked = {each.key: each.request for each in PROTOCOL.endpoints(memory, now)}
+    room = do_here(asked["disk"], lambda: False)
+    answer = node.get("sno/")
+    for key, body, headers in (("disk", room.body, {}), ("sno", answer.content, answer.headers)):
+        reply = Reply(status=200, headers=tuple(headers.items()), body=body, received_at=now, elapsed_s=0.1)
+        memory = PROTOCOL.absorb(memory, key, reply, now)
+    assert memory.room.total > memory.room.free > 0
+    codes = {each.code for each in PROTOCOL.reading(memory, now).findings}
+    assert not codes & {"storj_free_differs", "storj_used_differs", "storj_last_words"}
