@@ -1,8 +1,8 @@
 """The lever of traffic control: how fast an interface, or a container's, may send and receive.
 
-tc-tbf(8), and for what comes in an intermediate device (ifb) whose own sending is limited. Only the kernel's
-default queue is ever replaced, and it is back as soon as the whole link is given again: shaping that somebody else
-set up is left alone and named.
+tc-tbf(8), or tc-htb(8) where the kernel has no tbf, and for what comes in an intermediate device (ifb) whose own
+sending is limited. Only the kernel's default queue is ever replaced, and it is back as soon as the whole link is
+given again: shaping that somebody else set up is left alone and named.
 """
 
 from __future__ import annotations
@@ -22,7 +22,12 @@ if TYPE_CHECKING:
     from orch.model.resources import ResourceName
 
 HANDLE = "6f72:"
+CLASS = f"{HANDLE}1"
+CLASS_RATE = re.compile(rf"^class htb {CLASS} .*?\brate (\d+)([KMG]?)bit", re.MULTILINE)
+BITS = {"": 1.0, "K": 1e3, "M": 1e6, "G": 1e9}
 DEFAULT_HANDLE = "0:"
+LACKING = ("unknown", "No such file", "not found")
+"""What tc says of a kind of queue that the kernel does not have."""
 LEAST_BURST_BYTES = 16_000
 BURST_S = 0.01
 """The bucket holds what the rate gives in this time: fewer wake-ups than a timer tick, no visible bursts."""
@@ -68,6 +73,7 @@ class TcLever:
         "touch shaping that somebody else set up",
         "keep a limit over a reboot or a new container: the next reading finds it gone",
         'limit what arrives without `direction = "both"` and an ifb device of the kernel',
+        "shape where the kernel has neither tbf nor htb",
     )
 
     def sets(self, protocol: str, options: TcOptions) -> tuple[ResourceName, ...]:  # noqa: ARG002 - the contract's signature
@@ -115,10 +121,13 @@ class TcLever:
         return f"tc {' '.join(_tbf(options.interface, goal.bandwidth_mbps))}"
 
 
-def _tbf(device: str, mbps: float) -> tuple[str, ...]:
+def _speed(mbps: float) -> tuple[str, ...]:
     burst = max(LEAST_BURST_BYTES, round(mbps * 1e6 / 8 * BURST_S))
-    rate = ("rate", f"{round(mbps * 1000)}kbit", "burst", str(burst), "latency", "50ms")
-    return ("qdisc", "replace", "dev", device, "root", "handle", HANDLE, "tbf", *rate)
+    return ("rate", f"{round(mbps * 1000)}kbit", "burst", str(burst))
+
+
+def _tbf(device: str, mbps: float) -> tuple[str, ...]:
+    return ("qdisc", "replace", "dev", device, "root", "handle", HANDLE, "tbf", *_speed(mbps), "latency", "50ms")
 
 
 def _way(options: TcOptions) -> Task[_Way]:
@@ -150,8 +159,9 @@ def _rate(way: _Way, link_mbps: float) -> Task[float]:
     for queue in (yield from _queues(way)):
         if not queue.get("root"):
             continue
-        if queue.get("handle") == HANDLE and queue.get("kind") == "tbf":
-            rate = queue.get("options", {}).get("rate")
+        if queue.get("handle") == HANDLE and queue.get("kind") in ("tbf", "htb"):
+            is_flat = queue.get("kind") == "tbf"
+            rate = queue.get("options", {}).get("rate") if is_flat else (yield from _class_rate(way))
             if not isinstance(rate, (int, float)):
                 raise LeverError(f"tc does not say how fast {way.device} may be")
             return min(float(rate) * 8 / 1e6, link_mbps)
@@ -163,13 +173,44 @@ def _rate(way: _Way, link_mbps: float) -> Task[float]:
     return link_mbps
 
 
+def _class_rate(way: _Way) -> Task[float | None]:
+    """Bytes per second of our class of a hierarchy; None where there is none. Of classes tc prints no JSON."""
+    printed = (yield from _tool(way, "tc", "class", "show", "dev", way.device)).decode(errors="replace")
+    found = CLASS_RATE.search(printed)
+    return None if found is None else float(found[1]) * BITS[found[2]] / 8
+
+
 def _limit(way: _Way, mbps: float | None) -> Task[None]:
-    if mbps is not None:
-        yield from _tool(way, "tc", *_tbf(way.device, mbps))
-        return
-    for queue in (yield from _queues(way)):
-        if queue.get("root") and queue.get("handle") == HANDLE:
+    queues = yield from _queues(way)
+    own = next((each for each in queues if each.get("root") and each.get("handle") == HANDLE), None)
+    if mbps is None:
+        if own is not None:
             yield from _tool(way, "tc", "qdisc", "del", "dev", way.device, "root")
+    elif own is not None and own.get("kind") == "htb":
+        yield from _limit_class(way, mbps)
+    else:
+        try:
+            yield from _tool(way, "tc", *_tbf(way.device, mbps))
+        except LeverError as error:
+            if own is not None or not any(sign in str(error) for sign in LACKING):
+                raise
+            yield from _limit_by_hierarchy(way, mbps)
+
+
+def _limit_by_hierarchy(way: _Way, mbps: float) -> Task[None]:
+    """For kernels without tbf: a hierarchy of one class, which all traffic goes through."""
+    root = ("root", "handle", HANDLE, "htb", "default", "1")
+    yield from _tool(way, "tc", "qdisc", "replace", "dev", way.device, *root)
+    try:
+        yield from _limit_class(way, mbps)
+    except LeverError:
+        yield from _tool(way, "tc", "qdisc", "del", "dev", way.device, "root")
+        raise
+
+
+def _limit_class(way: _Way, mbps: float) -> Task[None]:
+    place = ("parent", HANDLE, "classid", CLASS)
+    yield from _tool(way, "tc", "class", "replace", "dev", way.device, *place, "htb", *_speed(mbps))
 
 
 def _ifb(options: TcOptions) -> str:

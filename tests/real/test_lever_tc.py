@@ -13,7 +13,8 @@ import pytest
 from orch.errors import LeverError
 from orch.levers.tc import LEVER, TcOptions
 from orch.model.resources import Resources
-from tests.fakes.hands import pull, this_host
+from orch.model.wire import CommandRun
+from tests.fakes.hands import bad, pull, this_host
 
 pytestmark = pytest.mark.real
 
@@ -75,6 +76,25 @@ def test_sending_is_shaped_and_the_queue_of_before_restored(interface):
     assert sh("tc", "qdisc", "show", "dev", interface) == before
     assert pull(LEVER.read(options), this_host).allocation.bandwidth_mbps == LINK_MBPS
     assert measured_mbps(2) > 100
+
+
+def without_tbf(request):
+    """This host, had its kernel no tbf: what tc says then."""
+    if isinstance(request, CommandRun) and "tbf" in request.argv:
+        return bad("failed", "tc ended with 2: Error: Specified qdisc kind is unknown.")
+    return this_host(request)
+
+
+def test_a_kernel_without_tbf_shapes_by_a_hierarchy_of_one_class(interface):
+    options = TcOptions(interface=interface, link_mbps=LINK_MBPS)
+    before = sh("tc", "qdisc", "show", "dev", interface)
+    for mbps in (10.0, 25.0):
+        pull(LEVER.apply(options, Resources(bandwidth_mbps=mbps)), without_tbf)
+        assert "htb" in sh("tc", "qdisc", "show", "dev", interface)
+        assert pull(LEVER.read(options), without_tbf).allocation.bandwidth_mbps == mbps
+        assert measured_mbps() == pytest.approx(mbps, rel=0.1)
+    pull(LEVER.apply(options, Resources(bandwidth_mbps=LINK_MBPS)), without_tbf)
+    assert sh("tc", "qdisc", "show", "dev", interface) == before
 
 
 def test_receiving_is_shaped_too_where_the_kernel_can(interface):
