@@ -111,9 +111,8 @@ def _held(before: Tracked | None, condition: Condition, now: datetime, timing: T
         since += now - before.unseen_since
     held_s = (now - since).total_seconds()
     firing = held_s >= timing.for_s or (before is not None and before.alert.is_active)
-    name = f"{condition.rule}-{condition.node or 'host'}-{since:%Y%m%dT%H%M%S}"
     alert = Alert(
-        id=before.alert.id if before else name,
+        id=before.alert.id if before else f"{condition.rule}-{condition.node or 'host'}-{since:%Y%m%dT%H%M%S}",
         rule=condition.rule,
         node=condition.node,
         severity=condition.severity,

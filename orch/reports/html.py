@@ -231,7 +231,9 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]], texts: tuple[int,
         f"<tr>{''.join(f'<td{kind}>{cell}</td>' for cell, kind in zip(row, kinds, strict=True))}</tr>"
         for row in rows
     )
-    return f'<div class="wide" tabindex="0"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
+    return (
+        f'<div class="wide" tabindex="0"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
+    )
 
 
 def _verdict(move: MovePart) -> str:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tests.fakes.sink import Sink
 
 T0 = datetime(2026, 11, 22, tzinfo=UTC)
-TICK = timedelta(minutes=2)
+TICK = timedelta(minutes=3)
 NAMES = ("address", "compute", "disk", "relay")
 VIEW = EngineView(running=True, pid=1, version="1", mode="auto", kind="real", speed=1.0)
 OLD = Finding(code="old", severity="warning", sentence="nothing heard for long", remedy="look")
