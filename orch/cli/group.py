@@ -37,6 +37,7 @@ COMMANDS = (
     "silence",
     "replay",
     "backtest",
+    "grafana",
 )
 DEFAULT = "run"
 OWN_OPTIONS = ("--help", "-h", "--version")
