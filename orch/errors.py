@@ -12,7 +12,8 @@ OrchError
 ├── LeverError             a limit could not be set or read back
 ├── JournalError           the journal cannot be written or does not make sense
 └── EngineError            the running engine could not be started, reached or stopped
-    └── NotRunningError    a command needs a running engine and there is none
+    ├── NotRunningError    a command needs a running engine and there is none
+    └── ApiError           the HTTP interface refused a request, or did not answer it
 
 Trouble with a node is a value (`PollFailed`), never an exception that crosses a mailbox: protocol and
 lever errors are caught by the adapter that caused them.
@@ -84,3 +85,16 @@ class EngineError(OrchError):
 
 class NotRunningError(EngineError):
     """A command needs a running engine and there is none."""
+
+
+class ApiError(EngineError):
+    """The HTTP interface refused a request, or did not answer it.
+
+    `status` is HTTP's, 0 where there was no answer; `code` can be counted; `details` is whatever helps.
+    """
+
+    def __init__(self, status: int, code: str, message: str, details: dict[str, object] | None = None) -> None:
+        self.status = status
+        self.code = code
+        self.details = details or {}
+        super().__init__(message)

@@ -25,7 +25,7 @@ from orch.model.plans import Plan, PlanStanding
 from orch.store import queries
 from orch.web.answers import Name, as_json, backend_of, from_store, given
 from orch.web.refusals import errors
-from orch.web.shapes import ErrorBody, ErrorDetail
+from orch.web.shapes import ErrorBody, ErrorDetail, OrderTaken
 
 if TYPE_CHECKING:
     from orch.messages.base import Message
@@ -55,14 +55,6 @@ class PromoteOrder(Value):
     """Which lever of a node is trusted as configured again, by its kind; all of them when nothing is said."""
 
     kind: str | None = None
-
-
-class OrderTaken(Value):
-    """An order was taken. `until` is when a freeze ends, by the engine's clock."""
-
-    accepted: str
-    id: str
-    until: datetime | None = None
 
 
 TAKEN = {202: ResponseSpec(OrderTaken, description="The order was taken", generate_examples=False)}

@@ -92,6 +92,23 @@ class AcceptedBody(Value):
     id: str
 
 
+class OrderTaken(Value):
+    """An order was taken. `until` is when a freeze ends, by the engine's clock."""
+
+    accepted: str
+    id: str
+    until: datetime | None = None
+
+
+class SilenceBody(Value):
+    """A silence was ordered, or one lifted; `rule` and `node` are what it is about."""
+
+    accepted: str
+    id: str
+    rule: str
+    node: str | None
+
+
 class SeriesLine(Value):
     """One line of a chart; a step without a figure is left out."""
 

@@ -13,10 +13,10 @@ from litestar.exceptions import NotFoundException, ServiceUnavailableException
 from orch.errors import UsageError
 from orch.messages import SilenceAlert
 from orch.model.alerts import Alert
-from orch.model.base import Value
 from orch.store.rows import ALERT
 from orch.web.answers import Name, backend_of, from_store
 from orch.web.refusals import errors
+from orch.web.shapes import SilenceBody
 
 if TYPE_CHECKING:
     import duckdb
@@ -33,15 +33,6 @@ class SilenceOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     for_s: Annotated[float, msgspec.Meta(ge=0, le=LONGEST_S)]
     comment: Annotated[str, msgspec.Meta(max_length=LONGEST_COMMENT)] = ""
-
-
-class SilenceBody(Value):
-    """A silence was ordered, or one lifted; `rule` and `node` are what it is about."""
-
-    accepted: str
-    id: str
-    rule: str
-    node: str | None
 
 
 class _Board(msgspec.Struct):

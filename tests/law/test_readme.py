@@ -125,7 +125,7 @@ def test_every_room_is_on_its_map():
 
 
 def test_its_own_rule_is_one(tmp_path):
-    (rule,) = blocks("python")
+    rule, _ = blocks("python")
     (tmp_path / "my_rule.py").write_text(rule)
     config = from_tables({"optimizer": {"strategy": "./my_rule.py"}}, {}, tmp_path)
     assert config.optimizer.strategy == "my_rule"
