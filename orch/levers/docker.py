@@ -88,6 +88,7 @@ class DockerLever:
         "set storage or bandwidth",
         "change what is fixed when a container is made: its environment, its ports, its volumes",
         "start or stop it, unless `switch` is set; nor keep one off that somebody else starts",
+        "plan for a node that is off: what orch stopped for good, a person starts again (docker start)",
         "give back a limit that was never there: one of the whole machine takes its place",
     )
 
