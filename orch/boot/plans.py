@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -266,11 +267,18 @@ def currencies(setting: Setting) -> tuple[str, ...]:
 
 def lever_targets(setting: Setting) -> tuple[str, ...]:
     """What the levers set, each by a name that two engines on this host would share."""
-    return tuple(
-        f"{node.config.name} {lever.lever.kind} {lever.options!r}"
-        for node in setting.nodes
-        for lever in node.levers
-    )
+    return tuple(dict.fromkeys(_target(lever) for node in setting.nodes for lever in node.levers))
+
+
+def _target(lever: FittedLever) -> str:
+    names = getattr(lever.lever, "target", lever.options.__struct_fields__)
+    values = {name: getattr(lever.options, name) for name in names}
+    # One file has many names: a link, a home directory, a dot.
+    for name in ("path", "pidfile"):
+        if values.get(name) is not None:
+            values[name] = os.path.realpath(os.path.expanduser(values[name]))  # noqa: PTH111 - Path raises without a home
+    said = ", ".join(f"{name} {value}" for name, value in values.items() if value is not None)
+    return f"{lever.lever.kind} of {said}"
 
 
 def _tokens(setting: Setting) -> tuple[str, ...]:

@@ -51,8 +51,9 @@ class CostPrior(Value):
 class LeverSpec(Protocol):
     """A kind of lever: one module, one object of this shape, one entry point in `orch.levers`.
 
-    It may have `cannot`: in a few words each, what an operator might expect of it in vain; and, where it keeps a
-    node's own price near a peg, `peg`, `look_at_price` and `reprice` as the Golem provider's has.
+    It may have `target`: the names of the options that say what it sets, which two engines must not both do (all
+    of them, if not); `cannot`: in a few words each, what an operator might expect of it in vain; and, where it
+    keeps a node's own price near a peg, `peg`, `look_at_price` and `reprice` as the Golem provider's has.
     """
 
     @property

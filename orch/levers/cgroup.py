@@ -67,6 +67,7 @@ class CgroupLever:
 
     kind = "cgroup"
     options = CgroupOptions
+    target = ("mount", "cgroup", "unit", "pidfile")
     cannot = (
         "set storage or bandwidth",
         "keep a limit over a restart of the group or the machine: the next reading finds it gone",

@@ -47,6 +47,7 @@ class CommandLever:
 
     kind = "command"
     options = CommandOptions
+    target = ("apply",)
     cannot = (
         "know more than your programs say: what `read` prints is believed",
         "leave anything running: what `apply` starts ends with it",

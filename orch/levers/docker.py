@@ -84,6 +84,7 @@ class DockerLever:
 
     kind = "docker"
     options = DockerOptions
+    target = ("container",)
     cannot = (
         "set storage or bandwidth",
         "change what is fixed when a container is made: its environment, its ports, its volumes",

@@ -59,6 +59,8 @@ class EmulatedLever:
 
     cannot = ("set anything real",)
 
+    target = ("url", "node")
+
     @property
     def kind(self) -> str:
         """`emulated`."""

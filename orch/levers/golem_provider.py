@@ -73,6 +73,7 @@ class GolemProviderLever:
 
     kind = "golem_provider"
     options = GolemProviderOptions
+    target = ("path",)
     cannot = (
         "take back what a running agreement has: it keeps its size and price until it ends",
         "set bandwidth, or parts of a thread",

@@ -92,6 +92,7 @@ class StorjConfigLever:
 
     kind = "storj_config"
     options = StorjConfigOptions
+    target = ("path",)
     cannot = (
         "take space back that is filled: less than is stored only stops it from growing",
         "set cores, memory or bandwidth: a lever of the system does",

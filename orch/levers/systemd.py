@@ -51,6 +51,7 @@ class SystemdLever:
 
     kind = "systemd"
     options = SystemdOptions
+    target = ("unit",)
     cannot = (
         "set storage or bandwidth",
         "start or stop the unit",

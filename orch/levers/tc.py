@@ -68,6 +68,7 @@ class TcLever:
 
     kind = "tc"
     options = TcOptions
+    target = ("interface", "container")
     cannot = (
         "share a link between the nodes that use it: it limits an interface or a container, whole",
         "touch shaping that somebody else set up",
