@@ -3,6 +3,7 @@
 import os
 import stat
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -43,6 +44,25 @@ def test_the_first_content_is_kept_once(config):
     backup = config.with_name("config.yaml.before")
     assert (config.read_bytes(), backup.read_bytes()) == (b"a: 3\n", b"a: 1\n")
     assert stat.S_IMODE(backup.stat().st_mode) == 0o640
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+@pytest.mark.parametrize(
+    "limits", [{}, {"expected": b"a: 1\n"}, {"in_place": True}], ids=["new", "edit", "kernel"]
+)
+def test_a_file_of_somebody_else_is_left_to_them(limits):
+    with TemporaryDirectory() as name:
+        folder, config = Path(name), Path(name, "config.yaml")
+        config.write_bytes(b"a: 1\n")
+        folder.chmod(0o755)
+        os.seteuid(65_534)
+        try:
+            found = written(config, **limits)
+        finally:
+            os.seteuid(0)
+        assert isinstance(found, Missed)
+        assert (found.reason, found.sentence) == ("permission", f"{config} may not be written by this user")
+        assert (config.read_bytes(), names(folder)) == (b"a: 1\n", ["config.yaml"])
 
 
 def test_an_edit_by_somebody_else_is_not_lost(config):
