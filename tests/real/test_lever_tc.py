@@ -129,3 +129,17 @@ def test_what_somebody_else_shapes_is_left_alone(interface):
 def test_an_interface_that_is_gone_is_named():
     with pytest.raises(LeverError, match="orch-gone"):
         pull(LEVER.read(TcOptions(interface="orch-gone", link_mbps=100.0)), this_host)
+
+
+def test_an_interface_that_is_down_is_limited_when_it_comes_back(interface):
+    options = TcOptions(interface=interface, link_mbps=LINK_MBPS)
+    before = sh("tc", "qdisc", "show", "dev", interface)
+    sh("ip", "link", "set", interface, "down")
+    try:
+        pull(LEVER.apply(options, Resources(bandwidth_mbps=10.0)), this_host)
+        assert pull(LEVER.read(options), this_host).allocation.bandwidth_mbps == 10.0
+    finally:
+        sh("ip", "link", "set", interface, "up")
+    assert pull(LEVER.read(options), this_host).allocation.bandwidth_mbps == 10.0
+    pull(LEVER.apply(options, Resources(bandwidth_mbps=LINK_MBPS)), this_host)
+    assert sh("tc", "qdisc", "show", "dev", interface) == before
