@@ -5,7 +5,7 @@ import pytest
 from orch.errors import LeverError
 from orch.levers.cgroup import LEVER, CgroupOptions
 from orch.model.resources import Resources
-from tests.fakes.hands import PaperHost, bad, pull
+from tests.fakes.hands import PaperHost, bad, good, pull
 
 ROOT = "/sys/fs/cgroup"
 PLACE = "nodes/disk"
@@ -197,3 +197,15 @@ def test_a_kernel_that_refuses_is_quoted():
 def test_what_would_be_done_is_said():
     said = LEVER.describe(OPTIONS, Resources(cpu_cores=1.5, memory_gb=2.0))
     assert said == "limit the control group of nodes/disk to 1.5 cores of processor time and 2 GB of memory"
+
+
+@pytest.mark.parametrize(
+    ("files", "soft"),
+    [(first_version(), "memory.soft_limit_in_bytes"), (second_version(), "memory.high")],
+    ids=["v1", "v2"],
+)
+def test_a_soft_limit_that_says_yes_and_stays_is_noticed_before_the_hard_one(files, soft):
+    host = PaperHost(files, on_write=lambda order: good() if order.path.endswith(soft) else None)
+    with pytest.raises(LeverError, match=rf"{soft} did not take 2000000000"):
+        pull(LEVER.apply(OPTIONS, Resources(memory_gb=2.0)), host)
+    assert host.files == PaperHost(files).files
