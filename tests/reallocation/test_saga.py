@@ -56,7 +56,8 @@ class Levers:
     """Nodes with limits. `faults[node]` says, pull by pull, what goes wrong; then everything works.
 
     refuse: says no and does nothing. half: does half of it and says no. ignore: says yes and does nothing.
-    part: does half of it and says yes. trace: says no and changed what nobody reads back. slow: takes a minute. silent: does it and says nothing. gone: neither.
+    part: does half of it and says yes. trace: says no and changed what nobody reads back. slow: takes a minute.
+    silent: does it and says nothing. gone: neither.
     """
 
     split: dict = field(default_factory=lambda: dict(OLD))
