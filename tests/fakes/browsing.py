@@ -61,12 +61,18 @@ class Demo:
         for _ in range(int(READY_WITHIN_S / 0.1)):
             if self._process.poll() is not None:
                 break
-            with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
-                with urllib.request.urlopen(f"{self.url}/api/v1/dashboard", timeout=5):
-                    return
+            if self._answers():
+                return
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(0.1)
         raise AssertionError((self.data_dir.parent / "demo.log").read_text()[-2000:])
+
+    def _answers(self) -> bool:
+        try:
+            urllib.request.urlopen(f"{self.url}/api/v1/dashboard", timeout=5).close()
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            return False
+        return True
 
     def stop(self) -> None:
         """Stop it as an operator would."""

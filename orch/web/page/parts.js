@@ -79,6 +79,9 @@ export function worth(resource, usdPerHour) {
   return h("span", null, usd(perDay(usdPerHour * per)), h("span.quiet", null, ` per ${unit}`));
 }
 
+/** When something that is to come comes: relative, and "now" once its time has passed. */
+export const due = (iso, board) => (iso === null ? unknown("not planned") : Date.parse(iso) <= Date.parse(board.as_of) ? "now" : ago(iso));
+
 /** What went wrong with a question, honestly. */
 export function trouble(refusal, what) {
   if (!refusal) return null;

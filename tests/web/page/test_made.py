@@ -1,4 +1,4 @@
-"""What the page is made of, without a browser: the chart library's build, and words that keep up with the model."""
+"""What the page is made of, without a browser: the chart library's build, and words that keep up."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def words(name: str) -> set[str]:
 
 
 def test_every_reason_state_and_verdict_has_its_words():
-    assert words("REASONS") == set(get_args(Code))
-    assert words("STATES") == set(get_args(SagaState))
-    assert words("VERDICTS") == set(get_args(MoneyVerdict))
+    assert set(get_args(Code)) <= words("REASONS")
+    assert set(get_args(SagaState)) <= words("STATES")
+    assert set(get_args(MoneyVerdict)) <= words("VERDICTS")
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)

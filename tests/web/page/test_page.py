@@ -27,6 +27,7 @@ VIEWS = {
     "report": ("#/report", ".filters + *"),
 }
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+TALL = {"width": 1280, "height": 1240}
 PATIENCE_MS = 60_000
 
 
@@ -186,7 +187,7 @@ def test_contact_is_lost_and_found_again(visit, demo):
 def test_a_wrong_token_is_refused_and_a_hold_is_made_and_ended(visit, demo):
     page = visit()
     page.get_by_role("button", name="Hold", exact=True).click()
-    assert "orch goes on measuring" in page.inner_text("dialog")
+    page.locator("dialog").get_by_text("orch goes on measuring").wait_for()
     page.locator("dialog").get_by_role("button", name="Hold").click()
     page.locator("dialog input[name=token]").fill("not the token")
     page.get_by_role("button", name="Enter").click()
@@ -224,27 +225,29 @@ def test_a_plan_is_approved_and_carried_out(visit, demo):
     page.wait_for_selector("#move table")
     assert page.locator("#move ol.saga li.done").count() == 6
     page.wait_for_selector("#steps tbody tr")
-    take_shots(visit)
 
 
-def take_shots(visit) -> None:
-    """Pictures of the page, for the README when `ORCH_SHOTS` names a folder to write them into."""
-    folder = os.environ.get("ORCH_SHOTS")
-    shots = [
-        ("overview-light", "#/", DESKTOP, "light", "#chart canvas"),
-        ("overview-dark", "#/", DESKTOP, "dark", "#chart canvas"),
+@pytest.mark.parametrize(
+    ("name", "address", "viewport", "scheme", "sign"),
+    [
+        ("overview-light", "#/", TALL, "light", "#chart canvas"),
         ("moves-dark", "#/reallocations", DESKTOP, "dark", "#moves li"),
+        ("report-light", "#/report", TALL, "light", "#income-chart canvas"),
         ("phone-light", "#/", PHONE, "light", "#chart canvas"),
         ("phone-dark", "#/nodes", PHONE, "dark", "#nodes tr"),
-    ]
-    for name, address, viewport, scheme, sign in shots:
-        page = visit(address, viewport=viewport, scheme=scheme)
-        page.wait_for_selector(sign)
-        page.locator("#contact-word", has_text="live").wait_for()
-        picture = page.screenshot(animations="disabled")
-        assert picture.startswith(b"\x89PNG")
-        if folder:
-            save(picture, Path(folder) / f"page-{name}.png")
+    ],
+)
+def test_pictures_are_taken(visit, name, address, viewport, scheme, sign):
+    """For the README, when `ORCH_SHOTS` names a folder to keep them in."""
+    page = visit(address, viewport=viewport, scheme=scheme)
+    page.wait_for_selector(sign)
+    page.locator("#contact-word", has_text="live").wait_for()
+    if address == "#/":
+        page.wait_for_selector("#left .figures dd strong, #left > p:not(:has-text('Asking'))")
+    picture = page.screenshot(animations="disabled")
+    assert picture.startswith(b"\x89PNG")
+    if folder := os.environ.get("ORCH_SHOTS"):
+        save(picture, Path(folder) / f"page-{name}.png")
 
 
 def save(picture: bytes, path: Path) -> None:
@@ -255,4 +258,4 @@ def save(picture: bytes, path: Path) -> None:
 
     path.parent.mkdir(parents=True, exist_ok=True)
     with Image.open(io.BytesIO(picture)) as image:
-        image.convert("RGB").quantize(96, dither=Image.Dither.NONE).save(path, optimize=True)
+        image.convert("RGB").quantize(200, dither=Image.Dither.NONE).save(path, optimize=True)

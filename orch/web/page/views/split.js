@@ -1,7 +1,7 @@
 // The split now and the split proposed, with the gain, its band and what the change costs.
 import { h } from "../dom.js";
-import { ago, amount, number, perDay, RESOURCES, usd, percent } from "../format.js";
-import { blockerList, figure, figures, nodeLink, ratePerDay, section, table, trouble, worth } from "../parts.js";
+import { amount, number, perDay, RESOURCES, usd, percent } from "../format.js";
+import { blockerList, due, figure, figures, nodeLink, ratePerDay, section, table, trouble, worth } from "../parts.js";
 
 export function split({ board, data }) {
   const offer = board.opportunity;
@@ -30,8 +30,8 @@ function gain(board, offer) {
 
 function nextMove(board) {
   if (board.next_reallocation_at === null) return h("span", null, "not now");
-  const due = board.next_reallocation_at <= board.as_of;
-  return due && !board.can_reallocate ? "waits" : due ? "now" : ago(board.next_reallocation_at);
+  const isDue = board.next_reallocation_at <= board.as_of;
+  return isDue && !board.can_reallocate ? "waits" : due(board.next_reallocation_at, board);
 }
 
 function answer(board, offer, plan) {
@@ -42,7 +42,7 @@ function answer(board, offer, plan) {
     { "data-key": "answer" },
     h("p", null, offer.sentence),
     waits && h("details", null, h("summary", null, `What it waits for (${board.blockers.length})`), blockerList(board.blockers)),
-    h("p.quiet", null, "Next decision ", ago(board.next_decision_at), ". ", h("a", { href: `#/decision/${encodeURIComponent(offer.decision_id)}` }, "Its numbers")),
+    h("p.quiet", null, "Next decision ", due(board.next_decision_at, board), ". ", h("a", { href: `#/decision/${encodeURIComponent(offer.decision_id)}` }, "Its numbers")),
     changed && h("div.buttons", { "data-key": "buttons" },
       h("button.main", { type: "button", "data-action": "approve", "data-plan": plan.id }, "Approve this plan"),
       h("button", { type: "button", "data-action": "reject", "data-plan": plan.id }, "Reject it")),
