@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from orch.boot.staged import staged_house
 from orch.config.load import from_tables
 from orch.emulator.demo import demo_environment, demo_nodes
 from orch.emulator.inprocess import answer_request, emulated_urls
+from orch.emulator.storj_file import allocated_gb
 from orch.emulator.world import World
 from orch.reallocation.story import stories
 
@@ -38,3 +40,7 @@ def test_a_house_that_polls_seldom_finds_its_nodes_well_and_moves(tmp_path, poll
     house.close()
     assert house.failures() == {}
     assert moves == ["settled"]
+    # It was the nodes' own files that were edited, as on real nodes.
+    assert allocated_gb(world.state.storj_config) == world.allocation("disk", world.time).storage_gb
+    hardware = msgspec.json.decode(world.state.provider.files["hardware.json"])
+    assert hardware["profiles"]["default"]["cpu_threads"] == world.allocation("compute", world.time).cpu_cores > 2
