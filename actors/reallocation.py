@@ -37,7 +37,7 @@ from orch.messages import (
     TellHistory,
     Unfreeze,
 )
-from orch.model.moves import JournalRecord, Order
+from orch.model.moves import Order
 from orch.reallocation.costs import with_learned
 from orch.reallocation.desk import Desk
 from orch.reallocation.following import looks_due, to_take_back
@@ -237,17 +237,22 @@ class Reallocation(Actor):
             self._memory.open[story.record.id] = story
             self._perform(*resume(story, now, self._settings, "A person asked to put it back once more."))
         else:
-            self._perform(
-                *rollback_allocation(
-                    story.record,
-                    guards=self._guards_now(now),
-                    snapshot=self._snapshot,
-                    now=now,
-                    settings=with_learned(self._settings, self._memory.followed.values()),
-                    sequence=self._memory.sequence,
-                )
-            )
+            self._take_back(story.record, "manual")
         self._tell_guards()
+
+    def _take_back(self, settled: moves.Reallocation, trigger: moves.Trigger) -> None:
+        now = self.house.clock.now()
+        self._perform(
+            *rollback_allocation(
+                settled,
+                guards=self._guards_now(now),
+                snapshot=self._snapshot,
+                now=now,
+                settings=with_learned(self._settings, self._memory.followed.values()),
+                sequence=self._memory.sequence,
+                trigger=trigger,
+            )
+        )
 
     def _go_on(self, answer: SagaAnswer) -> None:
         # A stalled saga waits for its journal and for nothing else.
@@ -265,33 +270,14 @@ class Reallocation(Actor):
         memory.forget_old(now)
         try:
             for identity, proof in looks_due(memory.followed, history, self._snapshot, self._plan.proof):
-                self._append(
-                    JournalRecord(
-                        sequence=0,
-                        written_at=now,
-                        reallocation_id=identity,
-                        event="judged",
-                        state="settled",
-                        proof=proof,
-                    )
-                )
+                self._publish(memory.judge(identity, proof, now).record)
         except JournalError as error:
             log.warning("what moves have brought cannot be written down, it is looked at again later: %s", error)
             return
         lost = to_take_back(memory.followed, now)
         if lost is None or undoing_blockers(lost, self._guards_now(now), self._snapshot, now):
             return
-        self._perform(
-            *rollback_allocation(
-                lost,
-                guards=self._guards_now(now),
-                snapshot=self._snapshot,
-                now=now,
-                settings=with_learned(self._settings, self._memory.followed.values()),
-                sequence=self._memory.sequence,
-                trigger="auto",
-            )
-        )
+        self._take_back(lost, "auto")
         self._tell_guards()
 
     # -- effects -----------------------------------------------------------------------------------------
@@ -302,7 +288,7 @@ class Reallocation(Actor):
             match effect:
                 case WriteLine(line=line):
                     try:
-                        self._append(line)
+                        self._memory.append(line)
                     except JournalError as error:
                         self._stop_short(saga, error)
                         return
@@ -321,11 +307,6 @@ class Reallocation(Actor):
         self._forget(saga.id)
         memory, now = self._memory, self.house.clock.now()
         self._obey(*demotions_due(memory.followed.values(), self._plan.levers, memory.standing, now))
-
-    def _append(self, line: moves.JournalRecord) -> None:
-        story = self._memory.append(line)
-        if line.event == "judged" and story is not None:
-            self._publish(story.record)
 
     def _stop_short(self, saga: Saga, error: JournalError) -> None:
         """The journal did not take a line: whatever it was about to announce is not done."""

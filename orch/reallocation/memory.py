@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from orch.model.moves import Order, Reallocation
+    from orch.model.proofs import Proof
     from orch.ports import Journal
     from orch.reallocation.settings import MoveLimits
 
@@ -72,25 +73,26 @@ class Memory:
         self.followed = followed(told.values(), now)
         return records, told
 
-    def append(self, line: JournalRecord) -> Story | None:
-        """Write a line: what it makes of its move, None for an order. Raises JournalError when it cannot be."""
-        if self.unreadable is not None or self._journal is None:
-            raise JournalError(self.unreadable or "there is no journal")
-        line = replace(line, sequence=self._sequence)
-        self._journal.append(line)
-        self._sequence += 1
-        if line.order is not None:
-            self.standing = obeyed(self.standing, line.order, line.written_at)
-            return None
-        known = self.followed if line.event == "judged" else self.open
-        story = known[line.reallocation_id] = fold(known.get(line.reallocation_id), line)
+    def append(self, line: JournalRecord) -> None:
+        """Write a line of a move that is not over. Raises JournalError when it cannot be written."""
+        self._write(line)
+        self.open[line.reallocation_id] = fold(self.open.get(line.reallocation_id), line)
+
+    def judge(self, identity: str, proof: Proof, now: datetime) -> Story:
+        """Write down what a settled move has been seen to bring. Raises JournalError when it cannot be written."""
+        line = JournalRecord(
+            sequence=0, written_at=now, reallocation_id=identity, event="judged", state="settled", proof=proof
+        )
+        self._write(line)
+        story = self.followed[identity] = fold(self.followed[identity], line)
         return story
 
     def obey(self, order: Order, now: datetime) -> None:
         """Write down an order, and let it stand. Raises JournalError when it cannot be written."""
-        self.append(
+        self._write(
             JournalRecord(sequence=0, written_at=now, reallocation_id="", event="ordered", state=None, order=order)
         )
+        self.standing = obeyed(self.standing, order, now)
 
     def end(self, story: Story) -> None:
         """A move is over: it holds its nodes, and is followed from now on."""
@@ -107,3 +109,9 @@ class Memory:
         known = (*self.followed.values(), *self.open.values())
         made = (story.record for story in known if story.record.plan_id == plan_id)
         return next((each for each in made if each.state != "refused"), None)
+
+    def _write(self, line: JournalRecord) -> None:
+        if self.unreadable is not None or self._journal is None:
+            raise JournalError(self.unreadable or "there is no journal")
+        self._journal.append(replace(line, sequence=self._sequence))
+        self._sequence += 1
