@@ -1,4 +1,4 @@
-"""Costs of changes and whole steps, by branching over linear programs, each begun where the last one ended.
+"""Costs of changes, whole steps and stops, by branching over linear programs, each begun where the last one ended.
 
 What a change costs can always be rounded up: to have paid for a change and not make it breaks no rule. A
 relaxed program then gives a bound and a split at once; costs of changes are small beside what changes bring, steps
@@ -39,13 +39,10 @@ class _Best(NamedTuple):
 
 
 def branches(layout: Layout) -> bool:
-    """Whether few things are discrete, and those only costs of changes, of any number, and whole steps."""
-    return (
-        0 < len(layout.model.integer) <= MOST_COLUMNS
-        and layout.problem.max_changes is None
-        and not layout.on
-        and bool(layout.changed)
-    )
+    """Whether few things are discrete: costs of changes of any number, whole steps, and nodes that may stop."""
+    problem = layout.problem
+    alone = problem.max_changes is None and not problem.pairs and not problem.groups
+    return alone and bool(layout.changed) and len(layout.model.integer) <= MOST_COLUMNS
 
 
 def solve_changes(layout: Layout, *, seconds: float, seed: int) -> Outcome | None:

@@ -19,17 +19,21 @@ if TYPE_CHECKING:
     from orch.model.forecasts import Covariance, Foresight
     from orch.model.problems import Problem
 
-WITHIN = 1.1
+WITHIN = 1.25
 """A variance this much above the tolerance is within it: what is estimated anew every hour wanders by as much."""
-LESS = 0.9
-"""A move for less risk alone must leave at most this share of the variance: less is not worth a pause."""
+LESS = 0.8
+"""A move for less risk alone must leave at most this share of the variance: back to the tolerance from there."""
 
 
 class RiskAwareOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`risk_tolerance`: the largest variance of the income of an hour, (USD/h)^2."""
+    """`risk_tolerance`: the largest variance of the income of an hour, (USD/h)^2.
+
+    `margin_pct`: what a move for more income has to bring beyond its costs, as a share of present income; without
+    it, each hour's new estimate of the variance would be followed up and down.
+    """
 
     risk_tolerance: Annotated[float, msgspec.Meta(gt=0.0)] = 0.0004
-    margin_pct: Annotated[float, msgspec.Meta(ge=0.0, le=1000.0)] = 0.0
+    margin_pct: Annotated[float, msgspec.Meta(ge=0.0, le=1000.0)] = 5.0
 
 
 class RiskAware:

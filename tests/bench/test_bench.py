@@ -77,13 +77,28 @@ def test_everything_aimed_at_of_the_solvers_comes_from_one_command():
     document = run("-m", "bench", "solvers", "--quick", "--aims", "--json")
     found = json.loads(document)
     words = " ".join(found["aims"])
-    wanted = ("concave", "bundle", "non-convex", "genetic", "annealing", "conic", "default")
+    wanted = (
+        "concave",
+        "bundle",
+        "non-convex",
+        "genetic",
+        "annealing",
+        "conic",
+        "default",
+        "replay",
+        "whole house",
+    )
     assert all(each in words for each in wanted)
     show = "import json, sys; from bench import solvers; solvers.show(json.load(sys.stdin))"
     printed = run("-c", show, given=document)
     assert printed.count(">=") + printed.count("<=") >= len(found["figures"])
     exact = [row for row in found["figures"] if "worth apart" in row["aim"]]
     assert all(row["met"] for row in exact)
+    missed = [row for row in found["figures"] if not row["met"]]
+    assert all("why" in row for row in missed)
+    assert all(" ".join(row["why"].split()) in " ".join(printed.split()) for row in missed)
+    (same,) = [row for row in found["figures"] if "the same to the last field" in row["aim"]]
+    assert same["met"]
 
 
 def test_fleets_are_measured_beside_highs():

@@ -36,6 +36,7 @@ def node(draw, number):
         base_usd_per_hour=draw.uniform(0, 1),
         step=resources({name: 1.0 if draw.random() < 0.4 else None for name in NAMES}),
         locked=draw.random() < 0.15,
+        may_stop=draw.random() < 0.3,
         change_usd=draw.choice([0.1, 1.0, 3.0]),
         unit_usd=resources({name: draw.choice([0, 0.01, 0.2]) for name in NAMES}),
         need=resources(dict.fromkeys(NAMES, 0.0)),
