@@ -86,10 +86,10 @@ export function clock(iso) {
 
 export const zone = () => Intl.DateTimeFormat().resolvedOptions().timeZone;
 
-/** A time relative to the engine's own clock; it goes on by itself. */
-export function ago(iso) {
-  if (!iso) return unknown("never");
-  return h("time", { datetime: iso, "data-relative": "", title: `${clock(iso)} (${zone()})` }, "…");
+/** A time relative to the engine's own clock; it goes on by itself. What is `due` is never past, but now. */
+export function ago(iso, kind = "") {
+  if (!iso) return unknown(kind === "due" ? "not planned" : "never");
+  return h("time", { datetime: iso, "data-relative": kind, title: `${clock(iso)} (${zone()})` }, "…");
 }
 
 /** An age in seconds as stated at `asOf`, which goes on by itself. */
@@ -101,7 +101,8 @@ export function age(seconds, asOf) {
 /** Let every relative time on the page speak for `now` (milliseconds of the engine's clock). */
 export function tick(root, now) {
   for (const element of root.querySelectorAll("time[data-relative]")) {
-    const said = relative(Date.parse(element.getAttribute("datetime")) - now);
+    const left = Date.parse(element.getAttribute("datetime")) - now;
+    const said = relative(element.dataset.relative === "due" ? Math.max(0, left) : left);
     if (element.textContent !== said) element.textContent = said;
   }
 }

@@ -80,7 +80,7 @@ export function worth(resource, usdPerHour) {
 }
 
 /** When something that is to come comes: relative, and "now" once its time has passed. */
-export const due = (iso, board) => (iso === null ? unknown("not planned") : Date.parse(iso) <= Date.parse(board.as_of) ? "now" : ago(iso));
+export const due = (iso) => ago(iso, "due");
 
 /** What went wrong with a question, honestly. */
 export function trouble(refusal, what) {

@@ -41,7 +41,7 @@ export function ifHeld(board, running) {
 function ifResumed(board) {
   const others = board.blockers.filter((each) => each.code !== "FROZEN");
   return [
-    ["The next decision comes ", due(board.next_decision_at, board), ", with the figures of that moment."],
+    ["The next decision comes ", due(board.next_decision_at), ", with the figures of that moment."],
     others.length
       ? `A move would still wait: ${others[0].sentence}${others.length > 1 ? ` And ${others.length - 1} more.` : ""}`
       : board.opportunity?.gain_usd_per_hour

@@ -54,7 +54,7 @@ export function comparison(found) {
   if (!found) return null;
   return figures(
     figure("The splits that were held", usd(found.as_recorded_usd), `in ${span(found.hours * 3600)}, by the curves as recorded`),
-    figure("Never moving", usd(found.never_moved_usd), h("span", null, "moving gained ", usd(found.gained_by_moving_usd, { sign: true }), `, after ${money(found.moving_cost_usd)} of costs`)),
+    figure("Never moving", usd(found.never_moved_usd), h("span", null, "moving brought ", usd(found.gained_by_moving_usd, { sign: true }), `, its cost of ${money(found.moving_cost_usd)} taken off`)),
     figure("The best split in hindsight", usd(found.best_fixed_usd), `of ${number(found.splits)} that were held or proposed`),
     figure("Left on the table", h("strong", null, usd(found.left_on_the_table_usd)), "all of it is estimated"),
   );

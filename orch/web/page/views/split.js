@@ -31,7 +31,7 @@ function gain(board, offer) {
 function nextMove(board) {
   if (board.next_reallocation_at === null) return h("span", null, "not now");
   const isDue = board.next_reallocation_at <= board.as_of;
-  return isDue && !board.can_reallocate ? "waits" : due(board.next_reallocation_at, board);
+  return isDue && !board.can_reallocate ? "waits" : due(board.next_reallocation_at);
 }
 
 function answer(board, offer, plan) {
@@ -42,7 +42,7 @@ function answer(board, offer, plan) {
     { "data-key": "answer" },
     h("p", null, offer.sentence),
     waits && h("details", null, h("summary", null, `What it waits for (${board.blockers.length})`), blockerList(board.blockers)),
-    h("p.quiet", null, "Next decision ", due(board.next_decision_at, board), ". ", h("a", { href: `#/decision/${encodeURIComponent(offer.decision_id)}` }, "Its numbers")),
+    h("p.quiet", null, "Next decision ", due(board.next_decision_at), ". ", h("a", { href: `#/decision/${encodeURIComponent(offer.decision_id)}` }, "Its numbers")),
     changed && h("div.buttons", { "data-key": "buttons" },
       h("button.main", { type: "button", "data-action": "approve", "data-plan": plan.id }, "Approve this plan"),
       h("button", { type: "button", "data-action": "reject", "data-plan": plan.id }, "Reject it")),
