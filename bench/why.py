@@ -28,15 +28,15 @@ BUNDLE = (
 
 HOUSE = (
     "Twelve ticks a minute are asked, answered by the emulated networks, read, booked, valued and recorded for "
-    "four nodes, and two plans a minute are made: at ten thousand times real time that is 6 ms for all of it. Helped: "
-    "few changes and steps are branched over linear programs that start warm, which makes a decision 1.7 times as "
-    "quick."
+    "four nodes, and two plans a minute are made: at ten thousand times real time that is 6 ms for all of it. "
+    "Helped: few changes and steps are branched over linear programs that start warm, which makes a decision 1.7 times "
+    "as quick."
 )
 
 SEARCHES = (
     "The menu and the prices, with which the search begins, take about half of a fifth of HiGHS's time at 50 "
-    "nodes, so that little is left; the inner solve is NumPy's, the compiled one of the aim is not written. On a busy "
-    "machine budgets by the wall's clock shrink for both."
+    "nodes, so that little is left; the inner solve is NumPy's, the compiled one of the aim is not written. On a "
+    "busy machine budgets by the wall's clock shrink for both."
 )
 
 REASONS: tuple[tuple[str, str, str], ...] = (
