@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from unittest.mock import patch
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orch.errors import JournalError
@@ -59,6 +59,7 @@ def test_it_goes_on_after_a_close(path):
     assert [each.sequence for each in journal.read()] == [1, 2]
 
 
+@settings(deadline=None)
 @given(data=st.data())
 def test_a_torn_last_line_is_left_out_and_cut_off(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("torn") / "journal.jsonl"
