@@ -1,4 +1,4 @@
-"""`python -m bench engine|hands|replay|solvers|store|truth`: figures beside their aims."""
+"""`python -m bench engine|hands|replay|solvers|store|truth|web`: figures beside their aims."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ def main(words: list[str] | None = None) -> None:
             "replay  speed of backtests and replays, and what strategies earn in emulated months (10 minutes)\n"
             "solvers quality against the proven optimum over time, by solver and family (a few minutes)\n"
             "store   commits, bulk load and roll-up, each beside executemany (a minute)\n"
-            "truth   honest intervals, booking, export of a million rows, questions per hour (ten minutes)"
+            "truth   honest intervals, booking, export of a million rows, questions per hour (ten minutes)\n"
+            "web     the board, charts, the stream at 30 and 400 days of history, ticks under load (ten minutes)"
         ),
     )
-    parser.add_argument("bench", choices=("engine", "hands", "replay", "solvers", "store", "truth"))
+    parser.add_argument("bench", choices=("engine", "hands", "replay", "solvers", "store", "truth", "web"))
     parser.add_argument("--json", action="store_true", help="one JSON document instead of tables")
     parser.add_argument("--quick", action="store_true", help="seconds: shows that it works, measures little")
     only = parser.add_argument_group("solvers only")

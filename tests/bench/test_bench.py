@@ -63,6 +63,19 @@ def test_the_truth_of_the_figures_is_measured():
     assert printed.count("aim") >= 4
 
 
+def test_the_http_interface_is_measured_while_the_engine_polls():
+    found, printed = measured("web")
+    assert found["met"].keys() == found["aims"].keys()
+    few, many = found["histories"]
+    assert few["history"]["rows"] < many["history"]["rows"]
+    for row in found["histories"]:
+        assert min(each["count"] for each in row["answers"].values()) > 0
+        assert row["answers"]["board, 1 connection"]["bytes"] > 1000
+        assert row["stream"]["count"] > 0
+        assert min(each["count"] for each in row["ticks"].values()) > 0
+    assert printed.count("aim") >= 1
+
+
 def test_solvers_are_measured_against_the_proven_optimum():
     found, printed = measured("solvers")
     assert found["met"].keys() == found["aims"].keys()

@@ -128,6 +128,14 @@ def test_a_stream_ends_after_as_many_boards_as_were_asked_for(server):
         assert reader.response.read() == b""
 
 
+def test_answers_leave_at_once_head_and_body(server):
+    with Reader(server) as reader:
+        reader.next()
+        (connection,) = server._server.server_state.connections
+        reached = connection.transport.get_extra_info("socket")
+        assert reached.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_before_the_first_board_a_reader_waits_and_hears_that_it_is_connected(backend, monkeypatch):
     monkeypatch.setattr(streams, "HEARTBEAT_S", 0.05)
     empty = dataclasses.replace(backend, board=BoardSlot())
