@@ -29,8 +29,8 @@ BUNDLE = (
 HOUSE = (
     "Twelve ticks a minute are asked, answered by the emulated networks, read, booked, valued and recorded for "
     "four nodes, and two plans a minute are made: at ten thousand times real time that is 6 ms for all of it. "
-    "Helped: few changes and steps are branched over linear programs that start warm, which makes a decision 1.7 times "
-    "as quick."
+    "Helped: few changes and steps are branched over linear programs that start warm, which makes a decision 1.7 "
+    "times as quick."
 )
 
 SEARCHES = (
