@@ -314,33 +314,32 @@ class Reallocation(Actor):
         story = self._memory.open.get(saga.id)
         if story is None or not (story.touched or story.record.state in {"applying", "rolling_back", "stuck"}):
             self._forget(saga.id)
+            if story is not None:
+                self._memory.open[saga.id] = story
+                self._try_again(saga.id)
             sentence = f"Nothing was changed, for the journal cannot be written: {error}"
             record = saga.story.record if story is None else story.record
             now = self.house.clock.now()
-            self._publish(
-                replace(
-                    record,
-                    state="refused",
-                    ended_at=now,
-                    verdict="inconclusive",
-                    sentence=sentence,
-                    reasons=("JOURNAL_FAILED",),
-                )
-            )
+            refused = replace(record, state="refused", ended_at=now, verdict="inconclusive", sentence=sentence)
+            self._publish(replace(refused, reasons=("JOURNAL_FAILED",)))
             return
         self._saga, self._stalled = Saga(story=story), True
         self._publish(
             replace(story.record, sentence=f"Stopped where it is, for the journal cannot be written: {error}")
         )
-        retry = ContinueSaga(reallocation_id=saga.id, token=WRITE_AGAIN)
+        self._try_again(saga.id)
+
+    def _try_again(self, identity: str) -> None:
+        retry = ContinueSaga(reallocation_id=identity, token=WRITE_AGAIN)
         self.house.timers.after_real(WRITE_AGAIN_S, self.name, retry)
 
     def _write_again(self, identity: str) -> None:
-        if not self._stalled or self._saga is None or self._saga.id != identity:
-            return
-        why = "The journal could not be written for a while."
-        self._perform(*resume(self._saga.story, self.house.clock.now(), self._settings, why))
-        self._tell_guards()
+        """Go on with a stalled move, or close one that never began."""
+        running = self._saga is not None and self._saga.id == identity and not self._stalled
+        if (story := self._memory.open.get(identity)) is not None and not running:
+            why = "The journal could not be written for a while."
+            self._perform(*resume(story, self.house.clock.now(), self._settings, why))
+            self._tell_guards()
 
     def _forget(self, identity: str) -> None:
         self._memory.open.pop(identity, None)

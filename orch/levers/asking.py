@@ -41,9 +41,14 @@ def content_if_there(path: str) -> Task[bytes | None]:
 
 
 def write(order: FileWrite) -> Task[None]:
-    """Write a file. Raises LeverError with the reason when it was not written."""
+    """Write a file, and see that it holds what was written: it may lie where nothing is kept.
+
+    Raises LeverError with the reason when it was not written. A file of the kernel is the lever's to read back.
+    """
     answer: Reply | NoReply = yield order
     _good(answer)
+    if not order.in_place and (yield from content(order.path)) != order.body:
+        raise LeverError(f"{order.path} does not hold what was written to it")
 
 
 def run(order: CommandRun) -> Task[bytes]:

@@ -195,3 +195,11 @@ def test_it_rests_for_a_day():
 def test_what_would_be_done_is_said():
     said = LEVER.describe(OPTIONS, Resources(storage_gb=4500.0))
     assert said == f"set `storage.allocated-disk-space: 4500 GB` in {PATH}, then run systemctl restart storagenode"
+
+
+def test_a_write_that_says_yes_and_did_nothing_is_noticed_before_the_restart():
+    node = Node()
+    node.host.on_write = lambda _: good()
+    with pytest.raises(LeverError, match=r"config.yaml does not hold what was written to it"):
+        pull(LEVER.apply(OPTIONS, Resources(storage_gb=4500.0)), node.host)
+    assert "systemctl restart storagenode" not in node.host.done
