@@ -157,13 +157,13 @@ class Life:
         return stories(self._file.read())
 
     def _until_closed(self) -> None:
-        """Until no move is under way."""
+        """Until no move is under way, and the journal has closed all of them."""
         until = self._stage.now() + timedelta(seconds=PATIENCE_S)
         while self._stage.now() < until:
             self._stage.run_for(LOOK_EVERY_S)
-            if self._monitor.running is None:
+            if self._monitor.running is None and all(story.ended for story in self._told().values()):
                 return
-        raise RuntimeError(f"the move did not end: {[s.record.state for s in self._told().values()]}")
+        raise RuntimeError(f"the journal did not close: {[s.record.state for s in self._told().values()]}")
 
     def _repair(self) -> None:
         """As a person would with a stuck move: the nodes work again, then it is rolled back."""
