@@ -5,6 +5,7 @@ import { table } from "./parts.js";
 
 const wanted = new Map();
 const drawn = new Map();
+let coming = null;
 let library = null;
 let missing = false;
 
@@ -55,25 +56,29 @@ function beside(title, { lines, format }, times) {
   return table(said, columns, rows);
 }
 
+/** Begin to load the chart library, before there is anything to draw. */
+export function fetchLibrary() {
+  coming ??= import("./vendor/echarts.js").catch(() => null);
+  return coming;
+}
+
 /** Draw what has changed; called after the page was brought up to date. */
 export async function paint() {
   for (const [id, { instance, element }] of drawn) {
     if (element.isConnected) continue;
     instance.dispose();
     drawn.delete(id);
-    wanted.delete(id);
   }
   const places = [...document.querySelectorAll("[data-chart]")];
   if (places.length === 0 || missing) return false;
   if (library === null) {
-    try {
-      library = await import("./vendor/echarts.js");
-    } catch {
+    library = await fetchLibrary();
+    if (library === null) {
       missing = true;
       return true;
     }
   }
-  for (const element of places) if (element.isConnected) draw(element);
+  for (const element of document.querySelectorAll("[data-chart]")) draw(element);
   return false;
 }
 

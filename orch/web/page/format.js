@@ -9,6 +9,14 @@ export const RESOURCES = [
   { name: "storage_gb", label: "Storage", unit: "GB", digits: 0 },
 ];
 
+// Making a formatter costs far more than using it, and the page needs few different ones.
+const made = new Map();
+function formatter(Kind, options) {
+  const name = JSON.stringify(options);
+  if (!made.has(name)) made.set(name, new Kind(undefined, options));
+  return made.get(name);
+}
+
 const known = (value) => value !== null && value !== undefined && value !== "" && Number.isFinite(Number(value));
 
 /** A figure that is not known, for eyes and for ears. */
@@ -17,7 +25,7 @@ export const unknown = (why = "unknown") => h("span.unknown", { title: why }, DA
 /** A number with at most so many digits after the point, or null. */
 export function number(value, digits = 2) {
   if (!known(value)) return null;
-  return new Intl.NumberFormat(undefined, { maximumFractionDigits: digits }).format(Number(value));
+  return formatter(Intl.NumberFormat, { maximumFractionDigits: digits }).format(Number(value));
 }
 
 // Finer than any of these figures is known to.
@@ -29,7 +37,7 @@ export function money(value, { currency = "USD", sign = false } = {}) {
   const amount = Number(value);
   const size = Math.abs(amount) < NOUGHT ? 0 : Math.abs(amount);
   const digits = size === 0 || size >= 0.1 ? 2 : Math.min(8, 1 - Math.floor(Math.log10(size)));
-  return new Intl.NumberFormat(undefined, {
+  return formatter(Intl.NumberFormat, {
     style: "currency",
     currency,
     currencyDisplay: "narrowSymbol",
@@ -78,13 +86,14 @@ export function relative(milliseconds) {
   return seconds < 0 ? `${span(seconds)} ago` : `in ${span(seconds)}`;
 }
 
+const CLOCK = { dateStyle: "medium", timeStyle: "medium" };
+
 /** The reader's own date and time of an instant. */
 export function clock(iso) {
-  const options = { dateStyle: "medium", timeStyle: "medium" };
-  return new Intl.DateTimeFormat(undefined, options).format(new Date(iso));
+  return formatter(Intl.DateTimeFormat, CLOCK).format(new Date(iso));
 }
 
-export const zone = () => Intl.DateTimeFormat().resolvedOptions().timeZone;
+export const zone = () => formatter(Intl.DateTimeFormat, CLOCK).resolvedOptions().timeZone;
 
 /** A time relative to the engine's own clock; it goes on by itself. What is `due` is never past, but now. */
 export function ago(iso, kind = "") {

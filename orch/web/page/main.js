@@ -1,6 +1,6 @@
 // Which view is shown, what it has asked for, and when it is brought up to date.
 import { onTokenNeeded, read, Refusal } from "./api.js";
-import { paint } from "./charts.js";
+import { fetchLibrary, paint } from "./charts.js";
 import { h, show } from "./dom.js";
 import { tick } from "./format.js";
 import { frame, theme } from "./frame.js";
@@ -27,7 +27,7 @@ function context(name, id, query) {
   const here = { name, id, query, view: null, data: {}, asked: new Map(), board: null, now: engineNow };
   here.fetch = (key, path, params, everyS = 60) => fetchInto(here, key, path, params, everyS);
   here.again = (key) => here.asked.delete(key);
-  here.render = () => place === here && render();
+  here.render = () => place === here && renderSoon();
   here.go = (changes) => go(here, changes);
   return here;
 }
@@ -72,6 +72,17 @@ async function enter() {
   main.focus({ preventScroll: true });
 }
 
+// What arrives together is shown together.
+let isDue = false;
+function renderSoon() {
+  if (isDue) return;
+  isDue = true;
+  requestAnimationFrame(() => {
+    isDue = false;
+    render();
+  });
+}
+
 const nowhere = { title: () => "There is no such page", render: () => h("p", null, h("a", { href: "#/" }, "To the overview")) };
 
 function render() {
@@ -83,7 +94,10 @@ function render() {
   show(main, h("h1", null, place.view.title(place)), place.view.render(place));
   frame(PARENT[place.name] ?? place.name);
   tick(document.body, engineNow());
-  if (first) performance.mark("orch-numbers");
+  if (first) {
+    performance.mark("orch-numbers");
+    requestAnimationFrame(fetchLibrary);
+  }
   requestAnimationFrame(async () => (await paint()) && render());
 }
 

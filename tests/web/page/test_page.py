@@ -54,10 +54,12 @@ def visit(browser, demo) -> Iterator[Any]:
         if urlsplit(request.url).netloc != f"127.0.0.1:{demo.port}":
             strangers.append(request.url)
 
-    def open_page(address: str = "#/", viewport=DESKTOP, scheme: str = "light", **rest: Any):
+    def open_page(address: str = "#/", viewport=DESKTOP, scheme: str = "light", without: str = "", **rest: Any):
         context = browser.new_context(viewport=viewport, color_scheme=scheme, **rest)
         contexts.append(context)
         context.on("request", judge)
+        if without:
+            context.route(without, lambda route: route.fulfill(status=404, body="{}"))
         page = context.new_page()
         page.set_default_timeout(PATIENCE_MS)
         page.on("pageerror", lambda error: faults.append(str(error)))
@@ -160,9 +162,7 @@ def test_a_phone_shows_the_money_and_never_scrolls_sideways(visit):
 
 
 def test_without_the_chart_library_the_tables_stand_alone(visit):
-    page = visit("#/nodes")
-    page.route("**/vendor/echarts.js", lambda route: route.fulfill(status=404, body="{}"))
-    page.goto(page.url.partition("#")[0] + "#/")
+    page = visit(without="**/vendor/echarts.js")
     page.wait_for_selector("#chart details[open] table")
     assert "Charts are missing" in page.inner_text("#chart")
     assert page.locator("#chart canvas").count() == 0
