@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from orch.model.moves import Step
     from orch.model.plans import Code
-    from orch.model.resources import ResourceName, Resources
+    from orch.model.resources import ResourceName
     from orch.reallocation.machine import Effect, Outcome, Saga
     from orch.reallocation.settings import SagaSettings
 
@@ -141,7 +141,7 @@ def begin_verifying(turn: Turn, sentence: str = "") -> None:
 
 def _judge_outcome(turn: Turn) -> None:
     reads, steps = turn.saga.reads, turn.saga.story.steps
-    if not all(_reached(reads[step.node], step.goal, step.kind == "release", turn.settings) for step in steps):
+    if not all(_reached(reads[step.node], step, turn.settings) for step in steps):
         turn.wait(turn.settings.read_every_s, real=True)
         return
     for step in steps:
@@ -248,11 +248,7 @@ def _too_late(turn: Turn) -> None:
         _blame(turn, silent, "did not answer in time")
         _failed(turn, "timeout", f"{', '.join(silent)} did not answer in time.")
         return
-    wrong = [
-        step.node
-        for step in saga.story.steps
-        if not _reached(saga.reads[step.node], step.goal, step.kind == "release", turn.settings)
-    ]
+    wrong = [step.node for step in saga.story.steps if not _reached(saga.reads[step.node], step, turn.settings)]
     _blame(turn, wrong, "did not keep what was set")
     _failed(turn, "mismatch", f"{', '.join(dict.fromkeys(wrong))} did not keep what was set.")
 
@@ -315,8 +311,7 @@ def _was_read(turn: Turn, event: AllocationRead) -> None:
 def _judge_step(turn: Turn, read: AllocationRead) -> None:
     turn.saga = replace(turn.saga, seen=read.allocation)
     saga = turn.saga
-    shrinks = (saga.at_step.kind == "release") != (saga.doing == "undo")
-    if not _reached(read, saga.wanted, shrinks, turn.settings):
+    if not _reached(read, saga.at_step, turn.settings, back=saga.doing == "undo"):
         looked_only = saga.doing == "undo" and saga.attempt == 0 and saga.step in saga.refused
         if looked_only:
             turn.saga = replace(saga, refused=())
@@ -337,10 +332,20 @@ def _judge_step(turn: Turn, read: AllocationRead) -> None:
         begin_verifying(turn)
 
 
-def _reached(read: AllocationRead, wanted: Resources, shrinks: bool, settings: SagaSettings) -> bool:
-    """Whether a node has what it shall have, and after giving something up, has really let go of it."""
+def _reached(read: AllocationRead, step: Step, settings: SagaSettings, *, back: bool = False) -> bool:
+    """Whether a node has what it shall have, and after giving something up, has really let go of it.
+
+    A change smaller than what else counts as equal has only come about where the node is nearer to it than to
+    what it had.
+    """
+    wanted, other = (step.undo, step.goal) if back else (step.goal, step.undo)
     if not settings.took(read.allocation, wanted):
         return False
+    for name, amount in wanted.known():
+        has = read.allocation.or_zero(name)
+        if abs(has - amount) > abs(has - other.or_zero(name)):
+            return False
+    shrinks = (step.kind == "release") != back
     return not (shrinks and any(_promised(read, name, amount) for name, amount in wanted.known()))
 
 

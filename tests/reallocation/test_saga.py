@@ -350,6 +350,14 @@ def test_a_lever_that_refused_and_did_nothing_is_not_pulled_again(begin):
     assert engine.levers.pulls == []
 
 
+def test_a_change_too_small_to_tell_apart_otherwise_is_still_seen_not_to_come(begin):
+    little = {"a": Resources(cpu_cores=5.99), "b": Resources(cpu_cores=2.01)}
+    engine = begin(Engine(Levers(faults={"b": ["ignore"]})), goal=little).play()
+
+    assert engine.record.state == "rolled_back"
+    assert engine.levers.split == pytest.approx(OLD)
+
+
 def test_a_lever_that_refused_after_touching_something_is_pulled_back(begin):
     engine = begin(Engine(Levers(faults={"a": ["trace"]}))).play()
 
