@@ -22,6 +22,7 @@ COMMANDS = (
     "init",
     "check",
     "status",
+    "top",
     "plan",
     "explain",
     "history",

@@ -6,17 +6,13 @@ import sys
 from typing import TYPE_CHECKING
 
 from orch.cli.console import make_console
-from orch.cli.render import render
+from orch.cli.render import ROOMY, render
 from orch.cli.source import decode
 from orch.model.board import Dashboard
 
 if TYPE_CHECKING:
     from orch.cli.session import Engine, Until
     from orch.cli.watcher import Watcher
-
-
-ROOMY = 36
-"""Lines of a terminal from which on the whole board fits."""
 
 
 def watch(engine: Engine, watcher: Watcher, until: Until) -> None:

@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from orch.cli.render import STATE_STYLE, split_cells
+from orch.cli.render import STATE_STYLE, ruled_table, split_cells
 from orch.cli.words import (
     MEANING,
     TITLES,
@@ -22,6 +22,7 @@ from orch.cli.words import (
     moved_in_words,
     percent,
     relative,
+    span,
     stamp,
     usd,
     usd_per_hour,
@@ -44,6 +45,7 @@ BARS = "▁▂▃▄▅▆▇█"
 CHART_WIDTH = 32
 HOURS_A_MONTH = 730.0
 MEANINGLESS_PCT = 10_000.0
+WORTH_TELLING = 1e-6
 
 
 def decision_page(decision: Decision, now: datetime, plan: Plan | None = None) -> RenderableType:
@@ -135,7 +137,7 @@ def moves_page(moves: Sequence[Reallocation], now: datetime, ledger: SwitchLedge
     if not moves:
         missed = f" {switches_line(ledger)}" if ledger is not None and ledger.missed_hours else ""
         return Text(f"No reallocations yet.{missed}")
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    table = ruled_table()
     for title in ("started", "state", "verdict"):
         table.add_column(title, no_wrap=True)
     table.add_column("changes and id", overflow="fold")
@@ -159,7 +161,7 @@ def series_page(history: HistoryBody) -> RenderableType:
     """A metric over time: one small chart per line, oldest on the left."""
     if not history.series:
         return Text(f"Nothing is recorded of {history.metric} in that time.")
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    table = ruled_table()
     table.add_column(history.metric, no_wrap=True, overflow="ellipsis")
     table.add_column("over time", no_wrap=True)
     for title in ("lowest", "mean", "last"):
@@ -172,7 +174,9 @@ def series_page(history: HistoryBody) -> RenderableType:
     first = min(line.points[0][0] for line in history.series)
     last = max(line.points[-1][0] for line in history.series)
     unit = {"usd_per_hour": "USD per hour", "health": "share of ticks online"}.get(history.metric, "by resource")
-    return Group(table, Text(f"{unit}, {stamp(first)} to {stamp(last)}, steps of {history.step_s} s", style="dim"))
+    return Group(
+        table, Text(f"{unit}, {stamp(first)} to {stamp(last)}, steps of {span(history.step_s)}", style="dim")
+    )
 
 
 def chart(line: SeriesLine, step_s: int, width: int = CHART_WIDTH) -> str:
@@ -195,7 +199,7 @@ def opportunities(found: Sequence[Opportunity]) -> Iterator[RenderableType]:
     if not found:
         return
     yield Text("\nOpportunities", style="bold")
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    table = ruled_table()
     for title in ("kind", "node", "resource"):
         table.add_column(title, no_wrap=True)
     for title in ("from → to", "USD/h", "USD a month"):
@@ -232,7 +236,7 @@ def _reasons(codes: Sequence[str]) -> RenderableType:
 def _split(before: Mapping[str, Resources], after: Mapping[str, Resources]) -> Iterator[RenderableType]:
     if not after:
         return
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    table = ruled_table()
     table.add_column("from → to", no_wrap=True, overflow="ellipsis")
     for name in RESOURCES:
         table.add_column(TITLES[name], justify="right", no_wrap=True)
@@ -264,7 +268,11 @@ def _solved(plan: Plan) -> Iterator[RenderableType]:
     gap = "" if plan.gap_pct is None else f", at most {percent(plan.gap_pct)} below the best possible"
     better = "" if plan.improvement_pct is None else f"; {percent(plan.improvement_pct)} over present income"
     yield Text(f"{plan.status}{gap}{better}", style="dim")
-    duals = [f"{TITLES[name]} {usd_per_hour(worth)}" for name, worth in plan.dual_prices.known() if worth]
+    duals = [
+        f"{TITLES[name]} {usd_per_hour(worth)}"
+        for name, worth in plan.dual_prices.known()
+        if worth >= WORTH_TELLING
+    ]
     if duals:
         yield Text(f"one more to give away would earn, USD/h: {', '.join(duals)}", style="dim")
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Group
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from orch.cli.income import income
 from orch.cli.problems import problems_of
 from orch.cli.words import (
     TITLES,
     UNKNOWN,
     age,
-    also,
     amount,
     asking_in_words,
-    earned_in_words,
     earned_sum,
     harmless,
     interval,
@@ -58,25 +58,30 @@ SEVERITY_STYLE = {"page": "bold red", "warning": "yellow", "info": "cyan"}
 MOST_CHANGES = 4
 MOST_ALERTS = 4
 MOST_PROBLEMS = 6
+ROOMY = 36
+"""Lines of a terminal from which on the whole board fits."""
 NOTHING = 1e-9
 
 
-def render(board: Dashboard, now: datetime | None = None, *, compact: bool = False) -> RenderableType:
+def render(
+    board: Dashboard, now: datetime | None = None, *, compact: bool = False, headed: bool = True
+) -> RenderableType:
     """The whole board.
 
     Args:
         board: As published.
         now: The present of the recorded world, when the board is not fresh.
         compact: For a terminal of few lines: one table, and less of each list.
+        headed: With the line that says what this is; without it where that stands already.
     """
     board, now = harmless(board), now or board.as_of
-    return Group(*(_short_sections(board, now) if compact else _sections(board, now)))
+    head = (title(board, now),) if headed else ()
+    return Group(*head, *(_short_sections(board, now) if compact else _sections(board, now)))
 
 
 def _sections(board: Dashboard, now: datetime) -> Iterator[RenderableType]:
-    yield title(board, now)
+    yield from income(board)
     yield from _problems(board, MOST_PROBLEMS)
-    yield from _income(board)
     if board.nodes:
         yield Padding(_nodes(board), (1, 0, 0, 0))
         yield Padding(_split(board), (1, 0, 0, 0))
@@ -88,12 +93,11 @@ def _sections(board: Dashboard, now: datetime) -> Iterator[RenderableType]:
 
 
 def _short_sections(board: Dashboard, now: datetime) -> Iterator[RenderableType]:
-    yield title(board, now)
+    yield from income(board)
     yield from _problems(board, 1)
-    yield from _income(board)
     if board.nodes:
         yield _nodes_and_split(board)
-    yield _opportunity(board, now)
+    yield _opportunity(board, now, in_the_way=0)
     yield from _changes(board, now, 2)
 
 
@@ -103,11 +107,7 @@ def _short_sections(board: Dashboard, now: datetime) -> Iterator[RenderableType]
 def title(board: Dashboard, now: datetime) -> RenderableType:
     """What is shown: emulated or real, running or not, how old."""
     engine = board.engine
-    line = Text(no_wrap=True, overflow="ellipsis")
-    if engine.kind == "emulated" or any(node.emulated for node in board.nodes):
-        speed = "" if engine.speed == 1 else f"{engine.speed:g}x "
-        line.append(f" EMULATED {speed}", style="bold black on yellow")
-        line.append(" ")
+    line = emulated_mark(board)
     line.append("orch", style="bold")
     line.append(f" · mode {engine.mode} · ")
     if engine.running:
@@ -117,6 +117,16 @@ def title(board: Dashboard, now: datetime) -> RenderableType:
     old = (now - board.as_of).total_seconds()
     when = f" · {board.as_of:%Y-%m-%d %H:%M} UTC" + (f", {age(old)}" if old >= 1 else "")
     line.append(when, style="dim")
+    return line
+
+
+def emulated_mark(board: Dashboard) -> Text:
+    """The start of a title: nothing for real nodes, else a word in a colour that cannot be missed."""
+    line = Text(no_wrap=True, overflow="ellipsis")
+    if board.engine.kind == "emulated" or any(node.emulated for node in board.nodes):
+        speed = "" if board.engine.speed == 1 else f"{board.engine.speed:g}x "
+        line.append(f" EMULATED {speed}", style="bold black on yellow")
+        line.append(" ")
     return line
 
 
@@ -138,43 +148,11 @@ def _problems(board: Dashboard, most: int) -> Iterator[RenderableType]:
 # -- money -------------------------------------------------------------------------------------------------
 
 
-def _income(board: Dashboard) -> Iterator[RenderableType]:
-    total = board.total
-    rate = total.usd_per_hour
-    line = Text("\n")
-    line.append(f"{usd_per_hour(rate.mean if rate else None)} USD/h", style="bold")
-    if rate is not None:
-        line.append(also(rate.mean, board.display, "/h"))
-        line.append(f"  {interval(rate)}  {rate.evidence}, {age(rate.age_s)}")
-        line.append(f"  {usd(rate.mean * 24)} USD{also(rate.mean * 24, board.display)} a day", style="dim")
-    else:
-        line.append("  not known yet", style="dim")
-    yield line
-    parts = []
-    if rate is not None:
-        net = rate.net_mean
-        why = f" ({rate.net_note or 'running costs not known'})" if net is None or rate.net_note else ""
-        parts.append(f"net {usd_per_hour(net)} USD/h{also(net, board.display, '/h')}{why}")
-    if total.leaves_out:
-        parts.append(f"leaves out {', '.join(total.leaves_out)}: income not known")
-    if parts:
-        yield Text(" · ".join(parts), style="yellow" if total.leaves_out else "default")
-    if len(total.by_protocol) < sum(node.usd_per_hour is not None for node in board.nodes):
-        shares = (f"{name} {usd_per_hour(each.mean)}" for name, each in sorted(total.by_protocol.items()))
-        yield Text(f"by protocol: {' · '.join(shares)}", style="dim")
-    whole = also(earned_sum(total.earned_usd), board.display)
-    yield Text(f"earned so far: {earned_in_words(total.earned_usd)}{whole}")
-    if board.display is not None:
-        yield Text(
-            board.display.sentence, style="yellow" if board.display.state in ("stale", "unknown") else "dim"
-        )
-
-
 def _nodes(board: Dashboard) -> Table:
     table = _table(
         "node", ("protocol", "left"), ("health", "left"), "USD/h", "90 % interval", "share", "earned USD"
     )
-    for node in _worst_first(board.nodes):
+    for node in worst_first(board.nodes):
         rate = node.usd_per_hour
         table.add_row(
             node.name,
@@ -188,7 +166,8 @@ def _nodes(board: Dashboard) -> Table:
     return table
 
 
-def _worst_first(nodes: tuple[NodeView, ...]) -> list[NodeView]:
+def worst_first(nodes: tuple[NodeView, ...]) -> list[NodeView]:
+    """Nodes that need a hand before those that are well."""
     order: dict[Health, int] = {"offline": 0, "degraded": 1, "unknown": 2, "online": 3}
     return sorted(nodes, key=lambda node: order[node.health])
 
@@ -198,7 +177,7 @@ def _worst_first(nodes: tuple[NodeView, ...]) -> list[NodeView]:
 
 def _split(board: Dashboard) -> Table:
     table = _table("now → optimal", *(TITLES[name] for name in RESOURCES))
-    for node in _worst_first(board.nodes):
+    for node in worst_first(board.nodes):
         table.add_row(node.name, *split_cells(node.allocation, node.optimal))
         if any(True for _ in node.worth.known()):
             worths = (usd_per_hour(node.worth.get(name)) for name in RESOURCES)
@@ -212,7 +191,7 @@ def _split(board: Dashboard) -> Table:
 
 def _nodes_and_split(board: Dashboard) -> Table:
     table = _table("now → optimal", ("health", "left"), "USD/h", *(TITLES[name] for name in RESOURCES))
-    for node in _worst_first(board.nodes):
+    for node in worst_first(board.nodes):
         rate = node.usd_per_hour
         table.add_row(
             node.name,
@@ -237,7 +216,7 @@ def split_cells(before: Resources, after: Resources) -> Iterator[Text]:
 # -- what could be done, what was done ---------------------------------------------------------------------
 
 
-def _opportunity(board: Dashboard, now: datetime) -> RenderableType:
+def _opportunity(board: Dashboard, now: datetime, *, in_the_way: int = 2) -> RenderableType:
     lines: list[RenderableType] = []
     found = board.opportunity
     gain = found.gain_usd_per_hour if found is not None else None
@@ -254,7 +233,7 @@ def _opportunity(board: Dashboard, now: datetime) -> RenderableType:
         sums = f"{usd(found.gain_usd)} - cost {usd(found.cost_usd)} = net {usd(found.net_benefit_usd)} USD"
         lines.append(_folded(Text(f"over {found.horizon_h:g} h at least {sums}"), 13))
         lines.append(_folded(Text(found.sentence, style="italic"), 13))
-    lines.extend(_next(board, now))
+    lines.extend(_next(board, now, in_the_way))
     return Group(*lines)
 
 
@@ -262,20 +241,26 @@ def _worth_while(gain: Rate | None) -> bool:
     return gain is not None and abs(gain.mean) >= NOTHING
 
 
-def _next(board: Dashboard, now: datetime) -> Iterator[RenderableType]:
+def _next(board: Dashboard, now: datetime, most: int) -> Iterator[RenderableType]:
     if not board.engine.running:
         yield Text("Next move    none while orch is stopped", style="yellow")
         return
-    decision = relative(board.next_decision_at, now)
-    when = relative(board.next_reallocation_at, now) if board.next_reallocation_at is not None else "none in sight"
+    decision = "due" if _is_past(board.next_decision_at, now) else relative(board.next_decision_at, now)
+    when = "none in sight" if board.next_reallocation_at is None else relative(board.next_reallocation_at, now)
+    if _is_past(board.next_reallocation_at, now):
+        when = "once nothing is in its way" if board.blockers else "with the next decision"
     yield Text(f"Next move    {when}; next decision {decision}")
     if board.opportunity is None or not _worth_while(board.opportunity.gain_usd_per_hour):
         return
-    for blocker in board.blockers[:2]:
+    for blocker in board.blockers[:most]:
         until = f" (until {relative(blocker.until, now)})" if blocker.until is not None else ""
         yield _folded(Text(f"{blocker.sentence}{until}", style="dim"), 13)
-    if len(board.blockers) > 2:
-        yield Text(f"             and {len(board.blockers) - 2} more in the way", style="dim")
+    if len(board.blockers) > most > 0:
+        yield Text(f"             and {len(board.blockers) - most} more in the way", style="dim")
+
+
+def _is_past(when: datetime | None, now: datetime) -> bool:
+    return when is not None and when <= now
 
 
 def _changes(board: Dashboard, now: datetime, most: int) -> Iterator[RenderableType]:
@@ -343,9 +328,21 @@ def _observing(board: Dashboard) -> Iterator[RenderableType]:
 # -- shapes ------------------------------------------------------------------------------------------------
 
 
+def ruled_table() -> Table:
+    """A table as all of them look: bold titles over a thin line, nothing else drawn."""
+    return Table(
+        box=SIMPLE_HEAD,
+        show_edge=False,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+        header_style="bold",
+        border_style="dim",
+    )
+
+
 def _table(first: str, *rest: str | tuple[str, str]) -> Table:
     """Right-aligned figures behind a name that gives way when the terminal is narrow."""
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    table = ruled_table()
     table.add_column(first, no_wrap=True, overflow="ellipsis", min_width=8)
     for each in rest:
         if isinstance(each, tuple):

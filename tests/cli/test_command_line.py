@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-HEAVY = ("duckdb", "numpy", "litestar", "highspy", "pykka", "rich", "requests", "uvicorn", "psutil", "tomlkit")
+HEAVY = ("duckdb", "numpy", "litestar", "highspy", "pykka", "rich", "requests", "uvicorn", "psutil", "tomlkit", "textual")
 
 
 def run(*args, **options):

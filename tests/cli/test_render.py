@@ -19,18 +19,20 @@ from orch.model.resources import Resources
 
 WHOLE = """\
  EMULATED 60x  orch · mode auto · running · 2026-03-01 10:30 UTC
+0.9144 USD net a day · 1.02 gross · fresh, 1 min old
+0.0424 USD/h gross, accrued, 90 % 0.0339 to 0.0509
+leaves out address: income not known
+earned so far: 12.30 settled · 3.21 accrued · 0.00 estimated USD
 No problems.
 
-0.0424 USD/h  0.0339 to 0.0509  accrued, 1 min old  1.02 USD a day
-net 0.0381 USD/h · leaves out address: income not known
-earned so far: 12.30 settled · 3.21 accrued · 0.00 estimated USD
-
 node      protocol  health   USD/h     90 % interval  share  earned USD
+───────────────────────────────────────────────────────────────────────
 disk      storj     online  0.0123  0.0098 to 0.0148   50 %       12.30
 compute   golem     online  0.0301  0.0241 to 0.0361   50 %       12.30
 address   grass     online       —                 —      —       12.30
 
 now → optimal        cores  memory GB  Mbit/s  disk GB
+──────────────────────────────────────────────────────
 disk               6 → 1.5         16     150    3,000
 compute            2 → 6.5          8     100    6,000
   one more, USD/h   0.0024          —       —        —
@@ -50,12 +52,13 @@ uptime 99.8 % · moves a day 3.2 · paid — · prediction error —
 """
 COMPACT = """\
  EMULATED 60x  orch · mode auto · running · 2026-03-01 10:30 UTC
-No problems.
-
-0.0424 USD/h  0.0339 to 0.0509  accrued, 1 min old  1.02 USD a day
-net 0.0381 USD/h · leaves out address: income not known
+0.9144 USD net a day · 1.02 gross · fresh, 1 min old
+0.0424 USD/h gross, accrued, 90 % 0.0339 to 0.0509
+leaves out address: income not known
 earned so far: 12.30 settled · 3.21 accrued · 0.00 estimated USD
+No problems.
 now → optimal  health   USD/h    cores  memory GB  Mbit/s  disk GB
+──────────────────────────────────────────────────────────────────
 disk           online  0.0123  6 → 1.5         16     150    3,000
 compute        online  0.0301  2 → 6.5          8     100    6,000
 address        online       —        1          —       —        —
@@ -63,7 +66,6 @@ Opportunity  +0.0213 USD/h  0.0170 to 0.0256, estimated
              over 24 h at least 0.4089 - cost 0.0016 = net 0.4073 USD
              Stay: disk rests.
 Next move    in 12 min; next decision in 40 s
-             disk rests. (until in 42 min)
 
 Last changes
 30 min ago  settled, pending  disk cores 6 → 1.5
@@ -85,7 +87,7 @@ def test_the_compact_board(make):
     assert len(COMPACT.splitlines()) <= 22
 
 
-def test_what_needs_a_hand_comes_first_and_is_counted(make):
+def test_what_needs_a_hand_comes_before_the_tables_and_is_counted(make):
     nodes = (
         make.node("disk"),
         make.node("compute", health="offline", usd=None),
@@ -98,7 +100,7 @@ def test_what_needs_a_hand_comes_first_and_is_counted(make):
         make.alert("a4", "page", "pending", sentence="not yet"),
     )
     shown = drawn(make.board(nodes=nodes, alerts=alerts)).splitlines()
-    assert shown[1:6] == [
+    assert shown[5:10] == [
         "4 problems",
         "! a move is stuck → look at its log",
         "! compute is offline: nobody listens → run check",
@@ -130,7 +132,7 @@ def test_unknown_is_a_dash_and_never_a_zero(make):
     )
     total = msgspec.structs.replace(board.total, usd_per_hour=None, by_protocol={}, earned_usd=EarnedUsd())
     shown = drawn(msgspec.structs.replace(board, total=total))
-    assert "— USD/h  not known yet" in shown
+    assert "— USD a day  not known yet" in shown
     rows = {line.split()[0]: line for line in shown.splitlines() if line.startswith(("disk", "to give"))}
     assert rows["disk"].split() == ["disk", "—", "—", "—", "—"]
     assert rows["to"].split() == ["to", "give", "away", "—", "—", "—", "—"]
@@ -157,6 +159,27 @@ def test_protocols_are_summed_up_where_several_nodes_share_one(make):
     nodes = (make.node("disk"), make.node("disk2", protocol="storj"), make.node("compute"))
     assert "by protocol: golem 0.0301 · storj 0.0123" in drawn(make.board(nodes=nodes))
     assert "by protocol" not in drawn(make.board())
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({}, "0.9144 USD net a day · 1.02 gross · fresh, 1 min old"),
+        ({"age_s": 7300.0}, "0.9144 USD net a day · 1.02 gross · stale, 2 h old"),
+        ({"evidence": "estimated"}, "0.9144 USD net a day · 1.02 gross · estimated, 1 min old"),
+        ({"net": None}, "— USD net a day (running costs not known) · 1.02 gross · fresh, 1 min old"),
+    ],
+)
+def test_the_first_figure_is_what_is_left_of_a_day_with_a_word_of_trust(make, changes, line):
+    board = make.board()
+    total = msgspec.structs.replace(board.total, usd_per_hour=make.rate(0.0424, **{"net": 0.0381, **changes}))
+    assert drawn(msgspec.structs.replace(board, total=total)).splitlines()[1] == line
+
+
+def test_a_move_that_could_have_been_is_not_told_as_one_of_the_past(make):
+    due = {"next_reallocation_at": make.NOW - timedelta(minutes=1), "next_decision_at": make.NOW}
+    assert "Next move    once nothing is in its way; next decision due" in drawn(make.board(**due))
+    assert "Next move    with the next decision; next decision due" in drawn(make.board(blockers=(), **due))
 
 
 def test_nothing_to_gain_hides_what_would_stand_in_the_way(make):
