@@ -54,13 +54,14 @@ def command(
     from orch.store.database import open_read_only
 
     with open_read_only(path) as connection, progress("Replaying", to_file=True) as told:
-        found = replay(connection, _bench(config), told)
+        found = replay(connection, bench_of(config), told)
     _print_again(found, json=json)
     if found.differs:
         raise SystemExit(1)
 
 
-def _bench(config: Config | None) -> Bench:
+def bench_of(config: Config | None) -> Bench:
+    """The strategies and solvers that decisions may name, a configuration's own among them."""
     from orch.config.userfiles import loaders_of
     from orch.replay.recorded import Bench
     from orch.solvers.job import load_solver
@@ -102,7 +103,7 @@ def _otherwise(
     with open_read_only(path) as connection, progress("Replaying", to_file=True) as told:
         return what_if(
             lambda: decisions(connection),
-            _bench(config),
+            bench_of(config),
             entrants,
             limits,
             seed=seed,

@@ -43,6 +43,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     "alerts": ("since", "id"),
     "kpi_hourly": ("taken_at", "host"),
     "board": ("taken_at",),
+    "decision_inputs": ("decided_at", "id"),
 }
 """What may be exported, and the columns it is ordered by: the first is its time."""
 

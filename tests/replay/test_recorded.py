@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from click.testing import CliRunner
 
 from orch.boot.staged import staged_house
+from orch.cli import main
 from orch.config.load import from_tables
 from orch.emulator.demo import demo_environment, demo_nodes
 from orch.emulator.inprocess import answer_request, emulated_urls
@@ -134,3 +137,39 @@ def test_a_minute_of_inputs_takes_few_bytes(database):
         ).fetchall()
     assert rows >= 10
     assert size < 4096
+
+
+def plan(database, *options):
+    found = CliRunner().invoke(main, ["plan", "--data-dir", str(database.parent), "--json", *options])
+    return found.exit_code, json.loads(found.stdout) if found.exit_code == 0 else found.stderr
+
+
+def test_the_same_solver_makes_the_same_plan_and_names_itself(database):
+    _, recorded = plan(database)
+    code, again = plan(database, "--solver", recorded["solver"])
+    assert code == 0
+    assert again.pop("id") == f"{recorded.pop('id')} by {recorded['solver']}"
+    assert again == recorded
+
+
+@pytest.mark.parametrize("solver", ["greedy", "exact", "keep"])
+def test_another_solver_says_what_it_would_do(database, solver):
+    _, recorded = plan(database)
+    code, found = plan(database, "--solver", solver)
+    assert code == 0
+    assert found["solver"] == solver
+    assert found["decision_id"] == recorded["decision_id"]
+    assert found["from"] == recorded["from"]
+
+
+def test_a_solver_that_is_not_there_is_told_with_those_that_are(database):
+    code, said = plan(database, "--solver", "oracle")
+    assert code == 2
+    assert "'oracle'" in said
+    assert "greedy" in said
+
+
+def test_a_plan_of_another_solver_is_not_carried_out(database):
+    found = CliRunner().invoke(main, ["plan", "--data-dir", str(database.parent), "--solver", "greedy", "--apply"])
+    assert found.exit_code == 2
+    assert "[optimizer]" in found.stderr
