@@ -10,7 +10,19 @@ import sys
 
 import pytest
 
-HEAVY = ("duckdb", "numpy", "litestar", "highspy", "pykka", "rich", "requests", "uvicorn", "psutil", "tomlkit", "textual")
+HEAVY = (
+    "duckdb",
+    "numpy",
+    "litestar",
+    "highspy",
+    "pykka",
+    "rich",
+    "requests",
+    "uvicorn",
+    "psutil",
+    "tomlkit",
+    "textual",
+)
 
 
 def run(*args, **options):
