@@ -39,6 +39,8 @@ COMMANDS = (
     "replay",
     "backtest",
     "grafana",
+    "service",
+    "completion",
 )
 DEFAULT = "run"
 OWN_OPTIONS = ("--help", "-h", "--version")
@@ -74,8 +76,8 @@ class Commands(click.Group):
         return command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Options without a command are those of `run`."""
-        return super().parse_args(ctx, with_command(args))
+        """Options without a command are those of `run`; while a shell completes, nothing is added."""
+        return super().parse_args(ctx, args if ctx.resilient_parsing else with_command(args))
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; whatever it fails with becomes a sentence and an exit code."""
