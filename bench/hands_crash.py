@@ -36,7 +36,7 @@ from orch.system.journal import FileJournal
 
 CALLS = 60_000
 """About so many function calls make a life of three moves; where it dies is drawn among them."""
-LONGEST_MOMENT_S = 0.25
+LONGEST_MOMENT_S = 0.6
 PATIENCE_S = 60.0
 
 
@@ -88,17 +88,17 @@ def play(folder: Path, seed: int, tally: Tally) -> None:
     machine.make()
     deadly = chance.randint(1, 3)
     for number in range(deadly + 1):
-        wrong, full = chance.choice((0.0, 0.15, 0.4)), chance.choice((0.0, 0.0, 0.03))
+        wrong, full = chance.choice((0.0, 0.2, 0.4)), chance.choice((0.0, 0.0, 0.03))
         last = number == deadly
         weather = Weather(number=number, moves=0 if last else 3, wrong=wrong, full=full)
         kind = "peace" if last else chance.choice(("call", "call", "moment"))
-        report = _live(machine, seed, weather, kind, chance)
-        if report is not None:
-            tally.faults.update(report["faults"])
-            tally.repaired += report["repaired"]
+        if not _live(machine, seed, weather, kind, chance):
             continue
         tally.deaths += 1
         tally.amid.update(story.record.state for story in _told(machine).values() if not story.ended)
+    events = machine.told()
+    tally.repaired += events.pop("repaired", 0)
+    tally.faults.update(events)
     _check(machine, tally)
 
 
@@ -128,17 +128,15 @@ def _words(amounts: Resources) -> str:
 
 
 def _told(machine: Machine) -> dict[str, Any]:
-    return stories(FileJournal(machine.folder / "journal.jsonl").read())
+    return stories(FileJournal(machine.journal).read())
 
 
 # -- lives -----------------------------------------------------------------------------------------------
 
 
-def _live(
-    machine: Machine, seed: int, weather: Weather, kind: str, chance: random.Random
-) -> dict[str, Any] | None:
-    """What a life reported at its end, None when it was killed. Raises RuntimeError when it failed by itself."""
-    at_call = round(CALLS ** chance.uniform(0.6, 1.0)) if kind == "call" else 0
+def _live(machine: Machine, seed: int, weather: Weather, kind: str, chance: random.Random) -> bool:
+    """Whether a life was killed before its end. Raises RuntimeError when it failed by itself."""
+    at_call = round(CALLS ** chance.uniform(0.75, 1.05)) if kind == "call" else 0
     moment_s = chance.uniform(0.0, LONGEST_MOMENT_S) if kind == "moment" else PATIENCE_S
     theirs, ours = os.pipe()
     pid = os.fork()
@@ -155,24 +153,24 @@ def _live(
     if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
         if kind == "peace":
             raise RuntimeError("a life in peace did not come to its end")
-        return None
-    found: dict[str, Any] = json.loads(said)
-    if "error" in found:
-        raise RuntimeError(f"life {weather}: {found['error']}")
-    return found
+        return True
+    if said:
+        raise RuntimeError(f"life {weather}: {said.decode()}")
+    return False
 
 
 def _be_born(machine: Machine, seed: int, weather: Weather, at_call: int, report: int) -> NoReturn:
     """The child: it never comes back from here."""
+    said = ""
     try:
         life = Life(machine, seed, weather)
         if at_call:
             _die_at(at_call)
-        said = life.live()
+        life.live()
         sys.setprofile(None)
     except BaseException:  # noqa: BLE001 - the parent is told of whatever happens
-        said = {"error": traceback.format_exc()}
-    os.write(report, json.dumps(said).encode())
+        said = traceback.format_exc()
+    os.write(report, said.encode())
     os._exit(0)
 
 

@@ -122,10 +122,8 @@ class Life:
         self._machine = machine
         self._chance = random.Random(f"{seed} {weather.number}")
         self._weather = weather
-        self._repaired = 0
-        path = machine.folder / "journal.jsonl"
-        self._file = FileJournal(path)
-        self._journal = FullNowAndThen(self._file, path, self._chance, weather.full)
+        self._file = FileJournal(machine.journal)
+        self._journal = FullNowAndThen(self._file, machine, self._chance, weather.full)
         self._world = World(machine, self._chance, weather.wrong)
         records = self._file.read()
         self._stage = Stage(seed, records[-1].written_at + timedelta(hours=1) if records else START)
@@ -139,8 +137,8 @@ class Life:
             self._stage.add(Adapter(adapter_name(node.name), house, attended(node)))
         self._stage.add(Reallocation("reallocation", house, _settings(machine)))
 
-    def live(self) -> dict[str, Any]:
-        """Recover, repair, move; what came of it. Nothing of it need ever return."""
+    def live(self) -> None:
+        """Recover, repair, move. Nothing of it need ever return."""
         self._machine.note_all()
         self._stage.drain()
         self._until_closed()
@@ -150,8 +148,6 @@ class Life:
             self._repair()
         if self._watch.deaths:
             raise RuntimeError(self._watch.deaths[0])
-        faults = {**self._world.faults, "disk full": self._journal.times}
-        return {"faults": faults, "repaired": self._repaired}
 
     def _told(self) -> dict[str, Story]:
         return stories(self._file.read())
@@ -173,7 +169,7 @@ class Life:
                 return
             wrong, self._world.wrong = self._world.wrong, 0.0
             full, self._journal.share = self._journal.share, 0.0
-            self._repaired += 1
+            self._machine.tell("repaired")
             self._stage.tell("reallocation", RollBackReallocation(reallocation_id=stuck[0]))
             self._until_closed()
             self._world.wrong, self._journal.share = wrong, full

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import random
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -112,6 +113,7 @@ class Machine:
     def __init__(self, folder: Path, seed: int) -> None:
         chance = random.Random(seed)
         self.folder = folder
+        self.journal = folder / "journal.jsonl"
         kinds = chance.sample(("disk", "compute", "script", "group1", "group2"), chance.randint(3, 5))
         self.nodes = tuple(_NODES[kind](folder, kind, chance) for kind in sorted(kinds))
         self.capacity = {
@@ -130,6 +132,17 @@ class Machine:
         handle = os.open(self.folder / "log", os.O_WRONLY | os.O_APPEND)
         os.write(handle, f"{when} {node} {name} {value!r}\n".encode())
         os.close(handle)
+
+    def tell(self, what: str) -> None:
+        """Something happened that is to be counted, also when whoever saw it is killed."""
+        handle = os.open(self.folder / "events", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        os.write(handle, f"{what}\n".encode())
+        os.close(handle)
+
+    def told(self) -> Counter[str]:
+        """What happened, and how often."""
+        events = self.folder / "events"
+        return Counter(events.read_text().splitlines()) if events.exists() else Counter()
 
     def note_all(self) -> None:
         """What is in force now, nothing being under way: whatever was cut off has or has not happened."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import resource
-from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,7 +56,6 @@ class World:
         self._chance = chance
         self.wrong = wrong
         self._cursed = 0
-        self.faults: Counter[str] = Counter()
 
     def __call__(self, request: Request, now: datetime, node: str) -> tuple[Reply | NoReply, float]:
         """Answer, and after how many virtual seconds."""
@@ -96,7 +94,7 @@ class World:
         if self._chance.random() >= likely:
             return ""
         fault = self._chance.choice(kinds)
-        self.faults[fault] += 1
+        self._machine.tell(fault)
         if not self._cursed and self._chance.random() < 0.3:
             self._cursed = AFTER_A_FAULT
         return fault
@@ -164,19 +162,19 @@ class World:
 class FullNowAndThen:
     """The journal on a disk that is full at some of its lines, by a limit of the kernel on the file's size."""
 
-    def __init__(self, journal: FileJournal, path: Path, chance: random.Random, share: float) -> None:
+    def __init__(self, journal: FileJournal, machine: Machine, chance: random.Random, share: float) -> None:
         self._journal = journal
-        self._path = path
+        self._machine = machine
+        self._path = machine.journal
         self._chance = chance
         self.share = share
-        self.times = 0
 
     def append(self, record: JournalRecord) -> None:
         """As the journal does, or not at all."""
         if self._chance.random() >= self.share:
             self._journal.append(record)
             return
-        self.times += 1
+        self._machine.tell("disk full")
         size = self._path.stat().st_size if self._path.exists() else 0
         soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (size + self._chance.randint(0, 100), hard))
