@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
@@ -23,9 +23,14 @@ S = TypeVar("S", bound=msgspec.Struct)
 
 NAMED = "list_contains(json_extract_string({column}, '$[*].node'), $node)"
 """Whether one of the objects in a JSON array names a node."""
-POINTER = "concat('/', replace(replace($node, '~', '~0'), '/', '~1'))"
-"""A node's place in a JSON object by its name, whatever stands in that (RFC 6901)."""
-CHANGED = f"json_extract(to_value, {POINTER}) IS DISTINCT FROM json_extract(from_value, {POINTER})"
+CHANGED = (
+    "CASE WHEN to_value = from_value THEN false "
+    "ELSE json_extract(to_value, $pointer) IS DISTINCT FROM json_extract(from_value, $pointer) END"
+)
+EARLIEST_YEAR = 1970
+LOOK_BACK = (timedelta(days=1), timedelta(days=30), None)
+"""How far a part is looked for at first, and then, and at last. Rows lie in the order of time, so most of a long
+table is not read when a short time holds enough."""
 
 
 class Page(Value, Generic[S]):
@@ -128,11 +133,39 @@ def page(
     asked = {name: each for name, each in wanted.items() if each is not None}
     conditions = [tests[name] for name in asked]
     values: dict[str, Any] = {"limit": limit + 1, **asked}
+    if any("$pointer" in each for each in conditions):
+        values["pointer"] = _pointer(values["node"])
     if cursor is not None:
-        conditions.append(f"({time}, id) < ($before, $before_id)")
-        values["before"], values["before_id"] = _position(cursor)
+        conditions.append(f"{time} <= $before AND ({time}, id) < ($before, $before_id)")
+        values["before"], values["before_id"] = newest, _ = _position(cursor)
+    else:
+        newest = connection.execute(f"SELECT max({time}) FROM {shape.table}").fetchall()[0][0]  # noqa: S608
+    rows: list[Any] = []
+    for back in LOOK_BACK if newest is not None else ():
+        rows = _rows(connection, shape, time, conditions, values, None if back is None else newest - back)
+        if len(rows) > limit:
+            break
+    kept = rows[:limit]
+    more = len(rows) > limit and kept
+    return Page(
+        items=tuple(shape.decode(row[2:]) for row in kept),
+        next=_cursor(kept[-1]) if more else None,
+    )
+
+
+def _rows(
+    connection: duckdb.DuckDBPyConnection,
+    shape: Shape[S],
+    time: str,
+    conditions: list[str],
+    values: dict[str, Any],
+    earliest: datetime | None,
+) -> list[Any]:
+    """The newest rows that meet all conditions, none earlier than that; each with its time and id before it."""
+    if earliest is not None:
+        conditions, values = [*conditions, f"{time} >= $earliest"], values | {"earliest": earliest}
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-    rows = connection.execute(
+    return connection.execute(
         # Which rows is found out first: only theirs are read whole.
         f"""
         SELECT {time}, id, {shape.columns} FROM {shape.table}
@@ -141,12 +174,11 @@ def page(
         """,  # noqa: S608 - table, columns and conditions are our own
         values,
     ).fetchall()
-    kept = rows[:limit]
-    more = len(rows) > limit and kept
-    return Page(
-        items=tuple(shape.decode(row[2:]) for row in kept),
-        next=_cursor(kept[-1]) if more else None,
-    )
+
+
+def _pointer(node: str) -> str:
+    """A node's place in a JSON object by its name, whatever stands in that (RFC 6901)."""
+    return "/" + node.replace("~", "~0").replace("/", "~1")
 
 
 def _cursor(row: tuple[Any, ...]) -> str:
@@ -160,7 +192,7 @@ def _position(cursor: str) -> tuple[datetime, str]:
     except ValueError as error:
         message = f"{cursor!r} is not a cursor of this list: take `next` of the page before."
         raise UsageError(message) from error
-    if when.tzinfo is not None:
+    if when.tzinfo is not None or when.year < EARLIEST_YEAR:
         message = f"{cursor!r} is not a cursor of this list: take `next` of the page before."
         raise UsageError(message)
     return when, last

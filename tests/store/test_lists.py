@@ -56,7 +56,7 @@ def database(tmp_path_factory):
     change = Change(node="disk", resource="cpu_cores", from_value=1.0, to_value=2.0, read_back=2.0)
     writer.add_reallocation(reallocation("r0", state="refused", reasons=("HOLD_ACTIVE",)))
     writer.add_reallocation(reallocation("r1", changes=(change,)))
-    writer.add_alert(alert("a0", state="resolved", since=NOON - timedelta(hours=1)))
+    writer.add_alert(alert("a0", state="resolved", since=NOON - timedelta(days=100)))
     writer.add_alert(alert("a1", node=None, rule="price_stale"))
     writer.add_alert(alert("a2"))
     writer.commit()
@@ -111,7 +111,10 @@ def test_parts_keep_to_what_was_asked_for(database):
     assert (ids(first), ids(second), second.next) == (["d2"], ["d0"], None)
 
 
-@pytest.mark.parametrize("cursor", ["rubbish", "", "AAAA", "\N{SNOWMAN}", "MjAyNi0xMS0yMlQxMjowMDowMCswMjowMCBk"])
+@pytest.mark.parametrize(
+    "cursor",
+    ["rubbish", "", "AAAA", "\N{SNOWMAN}", "MjAyNi0xMS0yMlQxMjowMDowMCswMjowMCBk", "MDAwMS0wMS0wMVQwMDowMDowMCBk"],
+)
 def test_a_cursor_of_something_else_is_refused(database, cursor):
     with pytest.raises(UsageError, match="not a cursor"):
         lists.decisions(database, 1, cursor)
