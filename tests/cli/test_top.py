@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
+import re
 import threading
 from datetime import timedelta
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -130,6 +133,11 @@ def text_of(app):
     return "\n".join(strip.text.rstrip() for strip in app.screen._compositor.render_strips(app.size))
 
 
+def keep_picture(picture, path):
+    """For the README: without the fonts that it would fetch from elsewhere."""
+    path.write_text(re.sub(r"@font-face \{.*?\}", "", picture, flags=re.DOTALL))
+
+
 def test_it_is_used_by_its_keys_and_asks_before_it_changes_anything(make):
     from orch.cli.top_app import TopApp
 
@@ -148,6 +156,8 @@ def test_it_is_used_by_its_keys_and_asks_before_it_changes_anything(make):
             shown = text_of(app)
             assert "EMULATED 60x" in shown.splitlines()[0]
             assert "0.9144 USD net a day" in shown
+            if folder := os.environ.get("ORCH_SHOTS"):
+                keep_picture(app.export_screenshot(title="orch top"), Path(folder) / "top.svg")
             shown = await press("n", "down")
             assert "compute · golem on here · EMULATED" in shown
             assert "STAY" in await press("d")
