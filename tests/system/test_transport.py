@@ -458,7 +458,7 @@ def test_tls_that_never_comes_about(serve, ask):
     reply = ask(HttpRequest(url=silent, deadline_s=0.25))
     assert reply.reason == "timeout"
     assert 0.24 < reply.elapsed_s < 1.0
-    server = serve(lambda server, connection: connection.sendall(http()))
+    server = serve(lambda server, connection: connection.sendall(http() if connection.recv(4096) else b""))
     reply = ask(HttpRequest(url=server.url.replace("http:", "https:")))
     assert reply.sentence == f"no TLS connection with 127.0.0.1:{server.port} came about"
 
