@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from orch.model.plans import Decision, Plan
     from orch.web.shapes import OrderTaken
 
-DRAWS_APART_S = 0.25
+DRAWS_APART_S = 0.5
 """Emulated nodes at 60 times real speed make twelve boards a second; a terminal over ssh shall not have all."""
 TOLD_FOR_S = 8.0
 
