@@ -52,6 +52,9 @@ UNWANTED: frozenset[Code] = frozenset(
 )
 """Reasons for which a plan is not carried out however long one waits."""
 
+UNFELT_USD_PER_HOUR = 1e-9
+"""An income that may fall by no more than this does not fall."""
+
 RISK_SOLVER = "conic"
 """What solves a problem with a bound on its variance, whatever solver is configured."""
 
@@ -209,6 +212,9 @@ def _prospect(
 ) -> Prospect:
     changed = changed_nodes(seen.problem, seen.answer)
     split = split_of(seen.problem, seen.answer)
+    changes = {
+        node.name: income_change(node, split[node.name]) for node in seen.problem.nodes if node.name in changed
+    }
     return Prospect(
         decided_at=now,
         horizon_h=plan.horizon_h,
@@ -218,11 +224,8 @@ def _prospect(
         cost_usd=plan.cost_usd,
         changes=len(changed),
         last_move_at=last_move_at,
-        affected=tuple(
-            node.name
-            for node in seen.problem.nodes
-            if node.name in changed and any(income_change(node, split[node.name]))
-        ),
+        affected=tuple(name for name, change in changes.items() if any(change)),
+        losing=tuple(name for name, (low, _, _) in changes.items() if low < -UNFELT_USD_PER_HOUR),
         foresight=foresight,
         present_variance=variance(seen.problem, plan.from_value) if seen.problem.covariance else None,
         plan_variance=variance(seen.problem, split) if seen.problem.covariance else None,

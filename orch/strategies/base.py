@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 class Prospect(Value):
     """A plan as a strategy sees it. USD over the horizon unless per hour; what is unknown is None.
 
-    `affected` are the nodes that earn something else by the plan. The variances are those of the present split and
-    of the plan's, (USD/h)^2, where the problem has a covariance.
+    `affected` are the nodes that earn something else by the plan, `losing` those that may earn less (None where
+    nobody looked). The variances are those of the present split and of the plan's, (USD/h)^2, where the problem
+    has a covariance.
     """
 
     decided_at: datetime
@@ -35,6 +36,7 @@ class Prospect(Value):
     changes: int
     last_move_at: datetime | None
     affected: tuple[str, ...] = ()
+    losing: tuple[str, ...] | None = None
     foresight: Foresight | None = None
     present_variance: float | None = None
     plan_variance: float | None = None

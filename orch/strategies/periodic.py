@@ -12,10 +12,14 @@ from orch.strategies.threshold import judged
 
 
 class PeriodicOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`interval_h`: hours from one move to the next, at least. `margin_pct`: as of the strategy threshold."""
+    """`interval_h`: hours from one move to the next, at least.
+
+    `margin_pct`, `idle_margin_pct`: as of the strategy threshold.
+    """
 
     interval_h: Annotated[float, msgspec.Meta(gt=0.0, le=8784.0)] = 24.0
     margin_pct: Annotated[float, msgspec.Meta(ge=0.0, le=1000.0)] = 5.0
+    idle_margin_pct: Annotated[float, msgspec.Meta(ge=0.0, le=1000.0)] = 0.0
 
 
 class Periodic:
@@ -26,7 +30,9 @@ class Periodic:
 
     def advise(self, options: Any, prospect: Prospect) -> Advice:
         """Move iff the interval since the last move is over and the sure gain exceeds cost and margin."""
-        advice = unjudged(prospect) or judged(prospect, options.margin_pct)
+        least = min(options.margin_pct, options.idle_margin_pct)
+        margin_pct = least if prospect.losing == () else options.margin_pct
+        advice = unjudged(prospect) or judged(prospect, margin_pct)
         if not advice.move or prospect.last_move_at is None:
             return advice
         due_at = prospect.last_move_at + timedelta(hours=options.interval_h)

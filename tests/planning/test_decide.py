@@ -8,10 +8,10 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from orch.model.fleet import LeverState, Limits
+from orch.model.fleet import LeverState, Limits, Worth
 from orch.model.moves import CanReallocate, Guards, Hold
 from orch.model.plans import Blocker
-from orch.model.problems import Budget
+from orch.model.problems import Activity, Budget
 from orch.model.resources import RESOURCES, Resources
 from orch.planning.decide import decide, next_reallocation_at, should_reallocate, study
 from orch.planning.words import amount_of, duration, listed, number, stay_sentence, usd, what_moves
@@ -56,13 +56,43 @@ def test_the_poor_split_is_improved(kit):
 
 
 def test_a_gain_below_cost_and_margin_stays_and_says_what_it_would_have_been(kit):
-    decision, plan = decided(kit, options=ThresholdOptions(margin_pct=100.0))
+    decision, plan = decided(kit, options=ThresholdOptions(margin_pct=100.0, idle_margin_pct=100.0))
     assert (decision.verdict, decision.reasons[0]) == ("stay", "GAIN_BELOW_COST")
     assert decision.sentence == (
         "Stay: the sure gain of $0.2304 in 24 h does not exceed $0.9618: the cost of $0.0018 and 100 % of present "
         "income. Best found: move 8 cores and 10 GB of memory from disk and relay to compute."
     )
     assert decision.to_value == plan.to_value != plan.from_value
+
+
+def test_a_full_store_gets_the_room_that_nobody_earns_with(kit):
+    """Its gain in a day is far below a tenth of all income, and stays so however long one waits."""
+    _, plan = decided(kit)
+    moved = tuple(replace(each, allocation=plan.to_value[each.name]) for each in kit.fleet())
+    room = Activity(takes=Resources(storage_gb=1.0), width=400.0, usd_per_hour=2e-6, low=1e-6, high=3e-6)
+    worth = Worth(need=Resources(storage_gb=6000.0), base_usd_per_hour=0.008, activities=(room,))
+    full = tuple(replace(each, worth=worth) if each.name == "disk" else each for each in moved)
+    gain_usd = Decimal("0.0096")  # 400 GB of 1e-6 USD/h for sure, 24 h long; the margin is 0.096
+
+    decision, plan = decided(kit, kit.snapshot(full), last_move_at=kit.now - timedelta(days=2))
+    assert (decision.verdict, decision.reasons[0]) == ("move", "GAIN_ABOVE_COST")
+    assert decision.gain_usd == pytest.approx(gain_usd)
+    assert plan.to_value["disk"].storage_gb >= 6400.0
+
+    decision, plan = decided(kit, kit.snapshot(full), last_move_at=kit.now - timedelta(hours=2))
+    assert (decision.verdict, decision.reasons[0]) == ("stay", "INTERVAL_RUNNING")
+    assert next_reallocation_at(plan, kit.guards, kit.now) == kit.now + timedelta(hours=22)
+
+
+def test_what_takes_income_from_a_node_asks_for_the_whole_margin(kit):
+    room = Activity(takes=Resources(cpu_cores=1.0), width=4.0, usd_per_hour=0.0001, low=0.0001, high=0.0001)
+    busy = Worth(base_usd_per_hour=0.02, activities=(room,))
+    fleet = tuple(replace(each, worth=busy) if each.name == "relay" else each for each in kit.fleet())
+    options = ThresholdOptions(margin_pct=100.0)
+    decision, _ = decided(kit, kit.snapshot(fleet), options=options)
+    assert (decision.verdict, decision.reasons[0]) == ("stay", "GAIN_BELOW_COST")
+    decision, _ = decided(kit, options=options)
+    assert decision.verdict == "move"
 
 
 def test_after_the_move_the_present_split_is_the_best(kit):
@@ -148,7 +178,7 @@ def test_when_the_next_move_may_be(kit):
     assert next_reallocation_at(None, kit.guards, kit.now) is None
     held = Guards(holds=(Hold(node="relay", until=slot, sentence=""),))
     assert next_reallocation_at(plan, held, kit.now) == slot
-    _, poor = decided(kit, options=ThresholdOptions(margin_pct=100.0))
+    _, poor = decided(kit, options=ThresholdOptions(margin_pct=100.0, idle_margin_pct=100.0))
     assert next_reallocation_at(poor, kit.guards, kit.now) is None
 
 

@@ -57,6 +57,8 @@ class TestPeriodic:
                 "GAIN_BELOW_COST",
             ),  # needed: 0.01 + 0.05 * 0.05 * 24 = 0.07
             (30.0, {"gain_usd": Decimal("0.0701")}, True, "GAIN_ABOVE_COST"),
+            (30.0, {"gain_usd": Decimal("0.0101"), "losing": ()}, True, "GAIN_ABOVE_COST"),
+            (30.0, {"gain_usd": Decimal("0.0101"), "losing": ("a",)}, False, "GAIN_BELOW_COST"),
             (1.0, {"gain_usd": Decimal("0.01")}, False, "GAIN_BELOW_COST"),
             (1.0, {"changes": 0}, False, "ALREADY_BEST"),
             (1.0, {"cost_usd": None}, False, "RATE_UNKNOWN"),

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import msgspec
@@ -13,12 +13,13 @@ from orch.strategies import keep, threshold
 from orch.strategies.base import Prospect
 from orch.strategies.registry import load_strategies, strategy_names
 
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
 GAIN = Rate(low=0.01, mean=0.02, high=0.03, net_mean=None, evidence="accrued", window_s=3600.0, age_s=1.0)
 
 
 def prospect(**changes: object) -> Prospect:
     fields = {
-        "decided_at": datetime(2026, 3, 1, tzinfo=UTC),
+        "decided_at": NOW,
         "horizon_h": 24.0,
         "present_usd_per_hour": 0.05,
         "gain_usd_per_hour": GAIN,
@@ -65,6 +66,37 @@ def test_a_larger_gain_never_turns_a_move_into_a_stay(gain, margin_pct, present)
     more = threshold.STRATEGY.advise(options, prospect(gain_usd=gain + 1, present_usd_per_hour=present))
     assert more.move or not less.move
     assert less.move == (gain > less.needed_gain_usd)
+
+
+DAY = timedelta(hours=24)
+SMALL = Decimal("0.02")  # above the cost of 0.01, far below the margin
+
+
+@pytest.mark.parametrize(
+    ("changes", "idle_margin_pct", "move", "reason"),
+    [
+        ({"losing": ()}, 0.0, True, "GAIN_ABOVE_COST"),
+        ({"losing": (), "last_move_at": NOW - DAY}, 0.0, True, "GAIN_ABOVE_COST"),
+        ({"losing": (), "last_move_at": NOW - DAY / 2}, 0.0, False, "INTERVAL_RUNNING"),
+        ({"losing": (), "gain_usd": Decimal("0.01")}, 0.0, False, "GAIN_BELOW_COST"),
+        ({"losing": ()}, 10.0, False, "GAIN_BELOW_COST"),
+        ({"losing": ("a",)}, 0.0, False, "GAIN_BELOW_COST"),
+        ({"losing": None}, 0.0, False, "GAIN_BELOW_COST"),
+        ({"losing": (), "present_usd_per_hour": None}, 0.0, False, "RATE_UNKNOWN"),
+        ({"losing": (), "changes": 0}, 0.0, False, "ALREADY_BEST"),
+    ],
+)
+def test_what_nobody_earns_with_is_given_away_for_less_once_a_day(changes, idle_margin_pct, move, reason):
+    options = threshold.ThresholdOptions(idle_margin_pct=idle_margin_pct)
+    advice = threshold.STRATEGY.advise(options, prospect(**{"gain_usd": SMALL, **changes}))
+    assert (advice.move, advice.reasons) == (move, (reason,))
+    assert advice.until == (NOW + DAY / 2 if reason == "INTERVAL_RUNNING" else None)
+
+
+def test_a_gain_above_the_margin_waits_for_no_day():
+    advice = threshold.STRATEGY.advise(threshold.ThresholdOptions(), prospect(losing=(), last_move_at=NOW))
+    assert advice.move
+    assert advice.needed_gain_usd == Decimal("0.13")
 
 
 def test_options_are_checked():
