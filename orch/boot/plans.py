@@ -27,7 +27,7 @@ from orch.earnings.costs_now import costs_now
 from orch.earnings.price_desk import PriceTerms
 from orch.earnings.prices import overridden, price_now
 from orch.forecast.registry import load_forecasters
-from orch.levers.together import FittedLever, dwells, pegged, settable, together_cost
+from orch.levers.together import FittedLever, dwells, pauses, pegged, settable, together_cost
 from orch.model.entrypoints import load_group
 from orch.model.fleet import LeverState
 from orch.model.problems import Budget
@@ -182,7 +182,12 @@ def optimizer_plan(setting: Setting, solver_s: float, *, elsewhere: bool = True)
     loaders = {name: partial(_bounded, load) for name, load in strategies.items()}
     fitted = fit_strategy(chosen.strategy, chosen.options, loaders)
     terms = tuple(
-        NodeTerms(node=node.config.name, tokens=node.tokens, downtime_s=together_cost(node.levers).downtime_s)
+        NodeTerms(
+            node=node.config.name,
+            tokens=node.tokens,
+            downtime_s=together_cost(node.levers).downtime_s,
+            pause_s=pauses(node.levers),
+        )
         for node in setting.nodes
     )
     return OptimizerPlan(
@@ -227,7 +232,10 @@ def reallocation_plan(setting: Setting) -> ReallocationPlan:
         dwell_s[node.config.name] = dwells(node.levers)
         window_s[node.config.name] = cost.verify_s or float(getattr(node.spec, "verify_s", DAY_S))
         timing[node.config.name] = LeverTiming(
-            downtime_s=cost.downtime_s, settle_s=cost.settle_s, deadline_s=cost.deadline_s
+            downtime_s=cost.downtime_s,
+            settle_s=cost.settle_s,
+            deadline_s=cost.deadline_s,
+            pause_s=pauses(node.levers),
         )
     return ReallocationPlan(
         limits=move_limits(setting.config.limits, dwell_s, window_s),

@@ -10,13 +10,12 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from orch.model.base import Value
-from orch.model.resources import Resources
+from orch.model.resources import ResourceName, Resources
 from orch.model.wire import NoReply, Reply, Request
 
 if TYPE_CHECKING:
     import msgspec
 
-    from orch.model.resources import ResourceName
 
 T = TypeVar("T")
 Task: TypeAlias = Generator[Request, Reply | NoReply, T]
@@ -38,6 +37,7 @@ class CostPrior(Value):
     seconds of the clock for which the node must be left alone afterwards, whatever the general hold is.
     `verify_s`: seconds of the clock until earnings can tell what a change brought, None for as long as the
     node's protocol says. `read_every_s`: seconds of the clock between two readings while nothing happens.
+    `pauses`: the resources whose change costs the downtime, None for all that it sets.
     """
 
     downtime_s: float
@@ -46,6 +46,7 @@ class CostPrior(Value):
     dwell_s: float = 0.0
     verify_s: float | None = None
     read_every_s: float = 120.0
+    pauses: tuple[ResourceName, ...] | None = None
 
 
 class LeverSpec(Protocol):

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 DEADLINE_S = 180.0
 VERIFY_S = 6 * 3600.0
 COSTS: dict[str, CostPrior] = {
-    "storj": CostPrior(downtime_s=120.0, settle_s=5.0, deadline_s=DEADLINE_S, verify_s=VERIFY_S),
+    "storj": CostPrior(
+        downtime_s=120.0, settle_s=5.0, deadline_s=DEADLINE_S, verify_s=VERIFY_S, pauses=("storage_gb",)
+    ),
     "golem": CostPrior(downtime_s=60.0, settle_s=5.0, deadline_s=DEADLINE_S, verify_s=VERIFY_S),
 }
 OTHER_COST = CostPrior(downtime_s=5.0, settle_s=5.0, deadline_s=DEADLINE_S, verify_s=VERIFY_S)

@@ -67,6 +67,17 @@ def dwells(levers: tuple[FittedLever, ...]) -> dict[ResourceName, float]:
     return found
 
 
+def pauses(levers: tuple[FittedLever, ...]) -> dict[ResourceName, float]:
+    """How many seconds of a node's income a change of each resource costs, by the lever that sets it."""
+    found: dict[ResourceName, float] = {}
+    for fitted in levers:
+        cost = fitted.lever.cost(fitted.protocol, fitted.options)
+        for name in fitted.sets():
+            paused = cost.pauses is None or name in cost.pauses
+            found.setdefault(name, cost.downtime_s if paused else 0.0)
+    return found
+
+
 def pegged(levers: tuple[FittedLever, ...]) -> tuple[Any, Any, Any] | None:
     """The first lever that keeps a price near its peg: itself, its options, the peg."""
     for fitted in levers:

@@ -72,8 +72,10 @@ class ProblemNode(Value):
     """One node of a problem; amounts in the resources' own units, money in USD.
 
     `base_low_usd_per_hour` and `base_high_usd_per_hour` bound the mean base (90 %); None: not known apart from it.
-    `need` is where activities and laws begin, when that is not the floor. A resource with a law is taken by no
-    activity and by no other law.
+    `change_usd` is what a change costs, whichever it is; `pause_usd` what the change of single resources does.
+    Solvers count on `change_usd`, a plan is billed for the dearest of the resources that it changes. `need` is
+    where activities and laws begin, when that is not the floor. A resource with a law is taken by no activity and
+    by no other law.
     """
 
     name: str
@@ -87,6 +89,7 @@ class ProblemNode(Value):
     locked: bool = False
     locked_by: tuple[str, ...] = ()
     change_usd: float = 0.0
+    pause_usd: Resources = Resources()
     unit_usd: Resources = Resources()
     need: Resources = Resources()
     base_low_usd_per_hour: float | None = None

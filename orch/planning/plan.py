@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from orch.earnings.costs import less, scaled, total_cost
 from orch.model.money import EVIDENCE, SCALE, CostPerHour, Rate
 from orch.model.plans import Plan
-from orch.model.resources import same
+from orch.model.resources import TOLERANCE, close, same
 from orch.planning.polish import polish
 from orch.solvers.answers import moving_cost
 from orch.solvers.chain import solve_chain
@@ -146,6 +146,19 @@ def money(value: float) -> Decimal:
     return Decimal(repr(float(value))).quantize(SCALE)
 
 
+def billed(problem: Problem, split: Mapping[str, Resources]) -> float:
+    """What a split's changes cost in USD: each node pauses only as long as what is changed of it makes it."""
+    cost = moving_cost(problem, split)
+    for node in problem.nodes:
+        pauses = [
+            node.change_usd if (pause := node.pause_usd.get(name)) is None else pause
+            for name, present in node.present.known()
+            if not close(split[node.name].or_zero(name), present, TOLERANCE)
+        ]
+        cost -= max(node.change_usd - max(pauses), 0.0) if pauses else 0.0
+    return cost
+
+
 def gain_over(gain: Rate | None, horizon_h: float) -> Decimal | None:
     """`gain_usd`: the lower bound of the gain times the horizon."""
     if gain is None:
@@ -178,7 +191,7 @@ def make_plan(
     solved = answer.status in ("optimal", "feasible")
     gain = estimate_earnings_improvement(problem, answer, rates)
     gain_usd = gain_over(gain, problem.horizon_h)
-    cost_usd = money(moving_cost(problem, split)) if solved else None
+    cost_usd = money(billed(problem, split)) if solved else None
     net = None if gain_usd is None or cost_usd is None else gain_usd - cost_usd
     present = present_income(rates)
     return Plan(

@@ -168,6 +168,8 @@ def _node(
         floor[name], cap[name], need[name] = bounds
         unit[name] = settings.whole_move_usd / amount if (amount := given[name]) else 0.0
     low, high = _base_bounds(state)
+    pause_usd = {name: _pause_usd(state, name, settings) for name, _ in state.allocation.known()}
+    movable = [name for name in pause_usd if draft.may_stop or cap[name] is None or floor[name] != cap[name]]
     return ProblemNode(
         name=state.name,
         present=state.allocation,
@@ -179,7 +181,8 @@ def _node(
         may_stop=draft.may_stop and not short,
         locked=bool(draft.locked_by),
         locked_by=draft.locked_by,
-        change_usd=_change_usd(state, settings),
+        change_usd=max((pause_usd[name] for name in movable), default=0.0),
+        pause_usd=resources(pause_usd),
         unit_usd=resources(unit),
         need=resources(need),
         base_low_usd_per_hour=low,
@@ -210,8 +213,8 @@ def _base_bounds(state: NodeState) -> tuple[float | None, float | None]:
     return share * rate.low, share * rate.high
 
 
-def _change_usd(state: NodeState, settings: PlanSettings) -> float:
-    """The income lost while a change makes the node pause."""
+def _pause_usd(state: NodeState, name: ResourceName, settings: PlanSettings) -> float:
+    """The income lost while a change of one resource makes the node pause."""
     if state.rate is None:
         return 0.0
-    return max(state.rate.mean, 0.0) * settings.of(state.name).downtime_s / 3600.0
+    return max(state.rate.mean, 0.0) * settings.of(state.name).pause_of(name) / 3600.0

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec.structs import replace
 
 from orch.model.base import Value
 from orch.model.problems import Budget
+from orch.model.resources import ResourceName
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,12 +19,24 @@ class NodeTerms(Value):
     """What planning has to know of one node.
 
     `tokens`: the tokens in whose price its income is counted; none where it earns in USD or has no rate anyway.
-    `downtime_s`: seconds of its income lost per change, by its levers' cost priors.
+    `downtime_s`: seconds of its income lost per change, by its levers' cost priors. `pause_s` says it of the
+    change of single resources: the longest of those changed counts, `downtime_s` for one that it does not name.
     """
 
     node: str
     tokens: tuple[str, ...] = ()
     downtime_s: float = 0.0
+    pause_s: dict[ResourceName, float] = msgspec.field(default_factory=dict)
+
+    def pause_of(self, resource: ResourceName) -> float:
+        """Seconds of the node's income that a change of one resource costs."""
+        return self.pause_s.get(resource, self.downtime_s)
+
+    def lasting(self, downtime_s: float) -> NodeTerms:
+        """The same with another downtime; the pauses of single resources keep their proportion to it."""
+        times = downtime_s / self.downtime_s if self.downtime_s > 0.0 else 1.0
+        pauses = {name: pause_s * times for name, pause_s in self.pause_s.items()}
+        return replace(self, downtime_s=downtime_s, pause_s=pauses)
 
 
 class PlanSettings(Value):
@@ -57,5 +71,5 @@ class PlanSettings(Value):
 
 def with_pauses(settings: PlanSettings, downtime_s: Mapping[str, float]) -> PlanSettings:
     """The settings with what changes have been seen to cost nodes; the priors stay where nothing was seen."""
-    terms = tuple(replace(each, downtime_s=downtime_s.get(each.node, each.downtime_s)) for each in settings.terms)
+    terms = tuple(each.lasting(downtime_s.get(each.node, each.downtime_s)) for each in settings.terms)
     return replace(settings, terms=terms)

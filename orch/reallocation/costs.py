@@ -30,7 +30,7 @@ def estimate_reallocation_cost(
     """
     lost = Decimal(0)
     for step in steps:
-        downtime_s = settings.timing(step.node).downtime_s
+        downtime_s = settings.timing(step.node).pause_of(step.goal)
         rate = usd_per_hour.get(step.node)
         if downtime_s == 0.0:
             continue
@@ -60,11 +60,13 @@ def learned_downtime(prior_s: float, pauses: Iterable[Pause]) -> float:
 
 
 def with_learned(settings: SagaSettings, told: Iterable[Story]) -> SagaSettings:
-    """The settings with the pauses that followed moves have shown."""
+    """The settings with the pauses that followed moves have shown; what makes no pause shows none."""
     seen: dict[str, list[Pause]] = {}
     for story in told:
         for pause in story.proof.pauses if story.proof is not None else ():
-            seen.setdefault(pause.node, []).append(pause)
+            timing, steps = settings.timing(pause.node), [each for each in story.steps if each.node == pause.node]
+            if not steps or any(timing.pause_of(step.goal) > 0.0 for step in steps):
+                seen.setdefault(pause.node, []).append(pause)
     levers = {
         node: replace(timing, downtime_s=learned_downtime(timing.downtime_s, seen.get(node, ())))
         for node, timing in settings.levers.items()

@@ -33,13 +33,20 @@ class MoveLimits(Value):
 class LeverTiming(Value):
     """How slow one node's levers are, the slowest of them counting.
 
-    `downtime_s`: seconds of the node's income lost per pull. `settle_s`: seconds of the clock until a change can
-    be read back at the earliest. `deadline_s`: real seconds after which a change did not take.
+    `downtime_s`: seconds of the node's income lost per pull, `pause_s` by what is changed. `settle_s`: seconds of
+    the clock until a change can be read back at the earliest. `deadline_s`: real seconds after which a change did
+    not take.
     """
 
     downtime_s: float = 0.0
     settle_s: float = 0.0
     deadline_s: float = 60.0
+    pause_s: dict[ResourceName, float] = msgspec.field(default_factory=dict)
+
+    def pause_of(self, changed: Resources) -> float:
+        """Seconds of the node's income that setting these resources costs: the dearest of them counts."""
+        pauses = [self.pause_s.get(name, self.downtime_s) for name, _ in changed.known()]
+        return max(pauses, default=self.downtime_s)
 
 
 class SagaSettings(Value):

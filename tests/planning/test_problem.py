@@ -10,7 +10,9 @@ from orch.model.moves import Guards, Hold
 from orch.model.problems import Activity
 from orch.model.readings import Outlook
 from orch.model.resources import Resources, resources
+from orch.planning.plan import billed
 from orch.planning.problem import build_problem
+from orch.planning.settings import NodeTerms
 
 
 def built(kit, snapshot=None, guards=None, settings=None):
@@ -135,6 +137,32 @@ def test_a_change_costs_the_income_lost_while_the_node_pauses(kit):
     assert nodes["disk"].change_usd == pytest.approx(0.008 * 60 / 3600)
     assert nodes["relay"].change_usd == 0.0
     assert nodes["disk"].unit_usd.cpu_cores == pytest.approx(0.001 / 15.5)
+
+
+def test_a_change_is_billed_for_the_dearest_pause_of_what_it_changes(kit):
+    pauses = {"storage_gb": 120.0, "cpu_cores": 0.0, "memory_gb": 0.0, "bandwidth_mbps": 0.0}
+    terms = (NodeTerms(node="disk", downtime_s=120.0, pause_s=pauses),)
+    problem, _ = build_problem(kit.snapshot(), kit.guards, replace(kit.settings, terms=terms, whole_move_usd=0.0))
+    present = {node.name: node.present for node in problem.nodes}
+    disk = present["disk"]
+    fewer = replace(disk, cpu_cores=disk.cpu_cores - 1.0)
+    restart_usd = 0.008 * 120 / 3600
+
+    assert next(node for node in problem.nodes if node.name == "disk").change_usd == pytest.approx(restart_usd)
+    assert billed(problem, present) == 0.0
+    assert billed(problem, {**present, "disk": fewer}) == pytest.approx(0.0, abs=1e-12)
+    both = replace(fewer, storage_gb=disk.storage_gb - 100.0)
+    assert billed(problem, {**present, "disk": both}) == pytest.approx(restart_usd)
+
+
+def test_what_cannot_be_changed_makes_no_change_dearer(kit):
+    pauses = {"storage_gb": 120.0, "cpu_cores": 2.0}
+    terms = (NodeTerms(node="disk", downtime_s=120.0, pause_s=pauses),)
+    levers = (LeverState(kind="emulated", sets=("cpu_cores",), mode="auto"),)
+    snapshot = kit.with_node("disk", levers=levers)
+    problem, _ = build_problem(snapshot, kit.guards, replace(kit.settings, terms=terms))
+    disk = next(node for node in problem.nodes if node.name == "disk")
+    assert disk.change_usd == pytest.approx(0.008 * 2 / 3600)
 
 
 def test_a_node_of_unknown_allocation_is_left_what_it_uses(kit):

@@ -98,6 +98,15 @@ def test_pauses_that_were_learned_take_the_place_of_priors(kit):
     assert NodeTerms(node="x").downtime_s == 0.0
 
 
+def test_pauses_of_single_resources_are_learned_in_proportion(kit):
+    terms = NodeTerms(
+        node="disk", downtime_s=120.0, pause_s={"storage_gb": 120.0, "memory_gb": 6.0, "cpu_cores": 0.0}
+    )
+    learned = with_pauses(replace(kit.settings, terms=(terms,)), {"disk": 60.0}).of("disk")
+
+    assert [learned.pause_of(name) for name in RESOURCES] == [0.0, 3.0, 60.0, 60.0]
+
+
 def test_a_spent_budget_of_a_node_locks_it_as_a_hold_does(kit):
     until = kit.now.replace(hour=20)
     spent = Hold(node="compute", until=until, sentence="moved often", code="DAY_BUDGET_SPENT")

@@ -7,8 +7,8 @@ import pytest
 from msgspec.structs import replace
 
 from orch.errors import JournalError
-from orch.model.moves import Guards, JournalRecord
-from orch.model.proofs import Pause
+from orch.model.moves import Guards, JournalRecord, Step
+from orch.model.proofs import Pause, Proof
 from orch.model.resources import Resources
 from orch.reallocation.costs import learned_downtime, with_learned
 from orch.reallocation.following import followed, looks_due, to_take_back
@@ -155,6 +155,20 @@ def test_a_pause_is_learned_from_the_hour_of_the_move():
     learned = with_learned(priors, judged(known, "r1", proof).values())
     assert 180 < learned.levers["a"].downtime_s < 260
     assert learned.levers["b"].downtime_s == 60.0
+
+
+def test_what_makes_no_pause_shows_none():
+    seen = (Pause(node="a", seconds=600.0, error_s=10.0),)
+    proof = Proof(verdict="paid", looks=1, hours=6, pauses=seen, sentence="")
+    priors = SagaSettings(levers={"a": LeverTiming(downtime_s=60.0, pause_s={"cpu_cores": 0.0})})
+
+    def learned(goal):
+        step = Step(index=0, node="a", kind="grant", goal=goal, undo=goal)
+        told_of = replace(story(incomes.settled("a")), steps=(step,), proof=proof)
+        return with_learned(priors, (told_of,)).levers["a"].downtime_s
+
+    assert learned(Resources(cpu_cores=1.0)) == 60.0
+    assert learned(Resources(cpu_cores=1.0, storage_gb=1.0)) > 500.0
 
 
 @pytest.mark.parametrize(

@@ -554,3 +554,18 @@ def test_the_cost_is_the_income_lost_while_levers_are_pulled():
     assert estimate_reallocation_cost(steps, {"a": None}, slow) is None
     assert estimate_reallocation_cost(steps, {"a": -3.0}, slow) == 0
     assert estimate_reallocation_cost((), {}, slow) == 0
+
+
+def test_only_what_is_changed_makes_a_node_pause():
+    timing = LeverTiming(downtime_s=60, pause_s={"storage_gb": 60.0, "cpu_cores": 0.0})
+    settings = SagaSettings(levers={"a": timing})
+
+    def cost(**amounts):
+        had = {"a": Resources(cpu_cores=2.0, memory_gb=4.0, storage_gb=100.0)}
+        steps = order_steps(had, {"a": Resources(**amounts)})
+        return estimate_reallocation_cost(steps, {"a": 3.0}, settings)
+
+    assert cost(cpu_cores=1.0) == 0
+    assert cost(storage_gb=200.0) == Decimal("0.05")
+    assert cost(cpu_cores=1.0, storage_gb=50.0) == Decimal("0.05")
+    assert cost(memory_gb=1.0) == Decimal("0.05")
