@@ -126,9 +126,8 @@ def switches_line(ledger: SwitchLedger) -> str:
         cost = "" if ledger.cost_usd is None else f" for a cost of {usd(ledger.cost_usd)} USD"
         line += f" Seen to bring {usd(ledger.realised_usd)} USD{cost}."
     if ledger.missed_hours:
-        line += (
-            f" Missed by not moving: {usd(ledger.missed_usd)} USD in {ledger.missed_hours:.1f} h, as predicted."
-        )
+        missed = f"{usd(ledger.missed_usd)} USD in {span(ledger.missed_hours * 3600)}"
+        line += f" Missed by not moving: {missed}, as predicted."
     return line
 
 
