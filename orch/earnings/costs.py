@@ -66,7 +66,7 @@ def charges(reading: Reading, prices: Mapping[str, PriceNow], now: datetime) -> 
     total, count, since = 0.0, 0, now
     for each in reading.accruals:
         # A share of every income that goes in fees is taken off at once, not when it is booked.
-        if each.kind not in CHARGED or not each.amounts.total or (each.kind == "fee" and reading.fee_share):
+        if each.kind not in CHARGED or (each.kind == "fee" and reading.fee_share) or not each.amounts.total:
             continue
         end = each.period_end or each.as_of
         length = (end - each.period_start).total_seconds()

@@ -114,7 +114,8 @@ def _made(
 def _file(memory: GolemMemory, key: str) -> Endpoint:
     """One of the provider's files, from its directory or from where it is served. The key of yagna is not sent."""
     place = memory.options.provider_dir
-    return _file_at(place if served(place) else str(Path(place).expanduser()), memory.context.base_dir, key)
+    whole = str(Path(place).expanduser()) if place.startswith("~") else place
+    return _file_at(whole, memory.context.base_dir, key)
 
 
 @lru_cache(maxsize=256)
