@@ -1,8 +1,9 @@
 """Thresholds, steps, costs per change, pairs and groups on one host, with proof.
 
 The discrete part is a menu of options by node; prices of the scarce rows bound what any choice is worth, and what
-the bound leaves open is enumerated. Above its size, or where a problem cannot be put on a menu, HiGHS's
-mixed-integer solver takes over, and the better of both answers and of both bounds counts.
+the bound leaves open is enumerated: in machine code where that is ready (`orch.solvers.fast`), otherwise by NumPy.
+Above its size, or where a problem cannot be put on a menu, HiGHS's mixed-integer solver takes over, and the better of
+both answers and of both bounds counts.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from orch.solvers import fast
 from orch.solvers.answers import EXACT, found, money_scale, nothing
 from orch.solvers.enumerate import prove
 from orch.solvers.infeasible import why_infeasible
@@ -44,6 +46,10 @@ def solve(problem: Problem, budget: Budget, seed: int) -> Answer:
     def spent() -> float:
         return time.perf_counter() - started
 
+    if fast.ready():
+        proven = fast.proven(problem, SHARE_BEFORE_HANDING_OVER * budget.seconds, seed)
+        if proven is not None:
+            return replace(proven, seconds=spent())
     wrong = faults(problem) or conflicts(problem)
     if wrong:
         return nothing("infeasible", "exact", wrong, seconds=spent(), seed=seed)

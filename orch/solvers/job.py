@@ -21,6 +21,7 @@ import msgspec
 from orch.errors import ConfigError
 from orch.model.problems import Answer, SolverJob
 from orch.model.userfiles import load_object
+from orch.solvers import fast
 from orch.solvers.answers import nothing
 from orch.solvers.registry import load_solvers
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from orch.solvers.base import Solver
 
 LENGTH = struct.Struct(">I")
+QUICKENED = frozenset({"annealing", "exact", "genetic"})
+"""The solvers that use compiled ones where these are ready."""
 
 
 def run_job(job: SolverJob) -> Answer:
@@ -94,6 +97,8 @@ def main() -> None:
         job = msgspec.msgpack.decode(body, type=SolverJob)
         try:
             load_solver(job.solver)
+            if job.solver in QUICKENED:
+                fast.warm()
         except ConfigError as error:
             write_frame(answers, b"")
             write_frame(answers, msgspec.msgpack.encode(failed(job, str(error), 0.0)))

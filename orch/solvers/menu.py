@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
+from orch.solvers.inner import split_of_choice
 from orch.solvers.levels import evaluate, ranked, runs
 from orch.solvers.spans import TIGHT, can_stop, idle, may_keep, spans
 
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from orch.model.problems import Problem, ProblemNode
-    from orch.model.resources import ResourceName
+    from orch.model.resources import ResourceName, Resources
+    from orch.solvers.inner import Chosen
     from orch.solvers.levels import Paying
     from orch.solvers.spans import Span
 
@@ -194,6 +196,10 @@ class Menu:
             margins = self.margins(prices) if margins is None else margins
             found += np.bincount(self.option_of, np.maximum(margins, 0.0), len(found))
         return found
+
+    def split(self, places: Sequence[int], chosen: Chosen) -> dict[str, Resources]:
+        """The allocations by node name that a choice means."""
+        return split_of_choice(self, places, chosen)
 
     def load(self, prices: Floats, margins: Floats, chosen: Ints) -> Floats:
         """What the chosen options take of every row when each grows as far as it pays at these prices."""

@@ -17,7 +17,7 @@ import numpy as np
 
 from orch.model.resources import Resources, resources
 from orch.solvers.answers import found, nothing
-from orch.solvers.inner import ROOM, Chosen, solve_choice, split_of_choice
+from orch.solvers.inner import ROOM, Chosen, solve_choice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -92,11 +92,15 @@ class Market:
         key = tuple(int(each) for each in places)
         if key in self.known:
             return self.known[key]
-        chosen = solve_choice(self.menu, key, near)
+        chosen = self.solved(key, near)
         self.known[key] = chosen
         if chosen is not None and (self.best is None or chosen.usd > self.best.chosen.usd):
             self.best = Best(key, chosen)
         return chosen
+
+    def solved(self, places: tuple[int, ...], near: Floats | None) -> Chosen | None:
+        """What a choice is worth, anew."""
+        return solve_choice(self.menu, places, near)
 
     def opening(self) -> Quote:
         """Prices to begin with: all that could be earned, spread over the rows that would be overrun."""
@@ -212,6 +216,6 @@ def answer_of(
         for row, name in enumerate(menu.capacities)
     }
     return found(
-        problem, solver, split_of_choice(menu, best.places, chosen), bound=bound, seconds=seconds, seed=seed,
+        problem, solver, menu.split(best.places, chosen), bound=bound, seconds=seconds, seed=seed,
         dual_prices=resources(dict(prices)) if bound is not None else Resources(), reason=reason,
     )  # fmt: skip

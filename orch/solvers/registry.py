@@ -40,6 +40,10 @@ def solvers_for(wanted: str, *, elsewhere: bool = False) -> dict[str, Solver]:
     Raises:
         ConfigError: One of them cannot be imported.
     """
+    if wanted == "exact":
+        from orch.solvers import fast
+
+        fast.warm()
     loaders = load_solvers()
     names = dict.fromkeys((wanted, "greedy", "keep"))
     return {

@@ -17,8 +17,9 @@ import numpy as np
 from msgspec.structs import replace
 
 from orch.solvers.answers import EXACT, found, money_scale, nothing
+from orch.solvers.fast_market import FastMenu, opened
 from orch.solvers.infeasible import why_infeasible
-from orch.solvers.inner import ROOM, split_of_choice
+from orch.solvers.inner import ROOM
 from orch.solvers.menu import Menu, NoMenuError
 from orch.solvers.objectives import extra_usd_per_hour
 from orch.solvers.prices import Market
@@ -63,9 +64,10 @@ class Pairing(NamedTuple):
 class Landscape:
     """The worth of states in USD over the horizon. Deterministic in the order of questions."""
 
-    def __init__(self, problem: Problem, menu: Menu, seconds: float, ended: Callable[[], bool]) -> None:
-        self.problem, self.menu, self.seconds, self.ended = problem, menu, seconds, ended
-        self.market = Market(menu, ended)
+    def __init__(self, problem: Problem, market: Market, seconds: float) -> None:
+        menu = market.menu
+        self.problem, self.menu, self.seconds, self.ended = problem, menu, seconds, market.ended
+        self.market = market
         # The plug-in's part is not known to the prices; they still make a good start.
         self.quotes = self.market.settle(SETTLING + len(menu.of_node))
         few = self.quotes[:SETS_OF_PRICES]
@@ -82,7 +84,7 @@ class Landscape:
             pairing = Pairing(one, other, usd, parts, theirs)
             self._pairs_of[one].append(pairing)
             self._pairs_of[other].append(pairing)
-        self.scale = money_scale(problem)
+        self.scale = menu.scale if isinstance(menu, FastMenu) else money_scale(problem)
         self.known: dict[State, float] = {}
         self.best: tuple[float, State] | None = None
         self.tried = 0
@@ -198,7 +200,7 @@ class Landscape:
                 continue
             solved.append(state)
             worths.append(chosen.usd)
-            splits.append(split_of_choice(self.menu, state, chosen))
+            splits.append(self.menu.split(state, chosen))
         extra = extra_usd_per_hour(self.problem, splits)
         for state, worth, more in zip(solved, worths, extra, strict=True):
             self.known[state] = max(worth + self.problem.horizon_h * more, -self.scale)
@@ -229,19 +231,26 @@ def solve_by(
     def spent() -> float:
         return time.perf_counter() - started
 
-    wrong = faults(problem) or conflicts(problem)
-    if wrong:
-        return nothing("infeasible", name, wrong, seconds=spent(), seed=seed)
-    try:
-        menu = Menu(problem)
-    except NoMenuError as error:
-        return _handed_over(problem, budget, seed, name, spent, str(error))
-    if not menu.possible:
-        return nothing("infeasible", name, why_infeasible(problem), seconds=spent(), seed=seed)
-    if not problem.nodes:
-        return found(problem, name, {}, bound=0.0, seconds=spent(), seed=seed)
     until = (1.0 - RESERVE) * budget.seconds
-    landscape = Landscape(problem, menu, budget.seconds, lambda: spent() > until)
+
+    def ended() -> bool:
+        return spent() > until
+
+    market: Market | None = opened(problem, budget.seconds, ended)
+    if market is None:
+        wrong = faults(problem) or conflicts(problem)
+        if wrong:
+            return nothing("infeasible", name, wrong, seconds=spent(), seed=seed)
+        try:
+            menu = Menu(problem)
+        except NoMenuError as error:
+            return _handed_over(problem, budget, seed, name, spent, str(error))
+        if not menu.possible:
+            return nothing("infeasible", name, why_infeasible(problem), seconds=spent(), seed=seed)
+        if not problem.nodes:
+            return found(problem, name, {}, bound=0.0, seconds=spent(), seed=seed)
+        market = Market(menu, ended)
+    landscape = Landscape(problem, market, budget.seconds)
     if not landscape.proven:
         with own_randomness(seed):
             engine(landscape, seed)
@@ -249,7 +258,7 @@ def solve_by(
     chosen = None if best is None else landscape.market.value(best[1])
     if best is None or chosen is None:
         return _handed_over(problem, budget, seed, name, spent, "no state that fits was met")
-    split = split_of_choice(menu, best[1], chosen)
+    split = market.menu.split(best[1], chosen)
     if problem.objective is not None:
         split = retouched(problem, split, landscape.ended)
     bound = None if problem.objective is not None else landscape.quotes[0].bound
