@@ -28,7 +28,7 @@ SEEDS = range(1, 21)
 STUDENT_95 = 2.093
 """Two-sided 95 % quantile of Student's t for 19 degrees of freedom."""
 OF_THE_BEST = 0.95
-MORNING_SEED, MORNING_H, EVENING_H = 3, 3, 2
+MORNING_SEED, MORNING_H, EVENING_H = 3, 2, 1
 
 
 HEAD = """

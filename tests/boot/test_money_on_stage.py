@@ -33,7 +33,7 @@ def played(tmp_path_factory):
     world = World(5, START)
     tables = {
         "orch": {"mode": "observe", "data_dir": str(data_dir)},
-        "cadence": {"poll_s": 60, "analyze_s": 600, "decide_s": 600},
+        "cadence": {"poll_s": 180, "analyze_s": 900, "decide_s": 900},
         "costs": {
             "watts_idle": 20,
             "watts_per_core": 10,
