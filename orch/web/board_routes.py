@@ -120,7 +120,7 @@ async def stream(
 
 @get("/metrics", responses=given(str, "Figures for Prometheus", "text/plain"))
 async def metrics(state: State, request: Request[Any, Any, Any]) -> Response[bytes]:
-    """The board's figures and the process's own, for Prometheus; `docs/metrics.md` lists them."""
+    """The board's figures and the process's own, for Prometheus; `orch/web/metrics.md` lists them."""
     body, kind = exposition(state, request.headers.get("accept", ""))
     return Response(body, headers={"Content-Type": kind})
 

@@ -1,4 +1,4 @@
-"""Every figure that `/metrics` may show, with its labels and meaning: `docs/metrics.md` is this list.
+"""Every figure that `/metrics` may show, with its labels and meaning: `orch/web/metrics.md` is this list.
 
 Names follow Prometheus' own conventions: base units (bytes, seconds, shares of 1) and the unit in the name, money
 in USD. What is not known is left out, never 0.

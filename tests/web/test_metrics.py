@@ -87,7 +87,7 @@ def test_what_is_listed_is_shown_and_nothing_else(told):
 
 
 def test_the_page_about_it_lists_the_same():
-    text = (ROOT / "docs" / "metrics.md").read_text()
+    text = (ROOT / "orch" / "web" / "metrics.md").read_text()
     rows = re.findall(r"^\| `(orch_\w+)` \| (\w+) \| ?(.*?) ?\| (.+) \|$", text, re.MULTILINE)
     listed = [(name, kind, tuple(re.findall(r"`(\w+)`", labels)), meaning) for name, kind, labels, meaning in rows]
     assert listed == [(figure.shown, figure.kind, figure.labels, figure.meaning) for figure in FIGURES]
