@@ -60,6 +60,12 @@ def compiled(function: Function) -> Function:
     return cast("Function", made)
 
 
+def inlined(function: Function) -> Function:
+    """The same, made part of whoever calls it: handing over dozens of arrays takes longer than small work."""
+    made: Any = nb.njit(cache=True, error_model="numpy", forceinline=True)(function)
+    return cast("Function", made)
+
+
 def vertices(scaled: Scaled) -> Vertex:
     """The best vertex of every host of a block."""
     amounts, prices = np.zeros(scaled.width.shape), np.zeros(scaled.room.shape)

@@ -1,9 +1,9 @@
 """Thresholds, steps, costs per change, pairs and groups on one host, with proof.
 
 The discrete part is a menu of options by node; prices of the scarce rows bound what any choice is worth, and what
-the bound leaves open is enumerated: in machine code where that is ready (`orch.solvers.fast`), otherwise by NumPy.
-Above its size, or where a problem cannot be put on a menu, HiGHS's mixed-integer solver takes over, and the better of
-both answers and of both bounds counts.
+the bound leaves open is enumerated: in machine code where that is ready (`orch.solvers.fast`), otherwise by
+NumPy. Above its size, or where a problem cannot be put on a menu, HiGHS's mixed-integer solver takes over, and
+the better of both answers and of both bounds counts.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The search of `orch.solvers.exact` in machine code (numba, extra `fast`): prices, then branch and bound.
 
 The bounds are those of `orch.solvers.enumerate`, one partial choice after the other instead of layers: depth
-first, nodes in the same order, each node's options the most promising first. A whole choice is valued when no
-prices met before, those that proved other choices among them, show that it is too little.
+first, nodes in the same order, each node's options the most promising first. Prices that prove a valued choice
+bound the partial choices after it; a whole choice is valued when no prices met before show that it is too little.
 """
 
 from __future__ import annotations
@@ -11,28 +11,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from orch.solvers.batch_bundle_compiled import compiled
-from orch.solvers.flat import BASE, CAP, CHANGE, FLOOR, NEED, PRESENT, STEP, UNIT, WIDTH, WORTH
+from orch.solvers.batch_bundle_compiled import compiled, inlined
+from orch.solvers.flat import PRESENT
 from orch.solvers.inner import ROOM
-from orch.solvers.market_compiled import (
-    TRY_EVERY,
-    Best,
-    Quotes,
-    copied,
-    quote,
-    repaired,
-    slope,
-    together,
-    tried,
-    value,
-)
-from orch.solvers.menu_compiled import FREE, KEEP, listed, sizes
+from orch.solvers.market_compiled import Best, Quotes, quote, together, tried, value
+from orch.solvers.menu_compiled import listed
+from orch.solvers.settle_compiled import KEPT, MOST, settled
+from orch.solvers.split_compiled import money_scale, split
 
-KEPT, MOST = 3, 10
-"""Sets of prices that bound partial choices: from the way to the lowest bound, and with those of valued choices."""
 CUTS = 48
 """Prices of valued choices that are held against whole ones."""
-NOW, LOW, WORK = MOST, MOST + 1, MOST + 2
 VALUED = 8
 """What valuing a choice counts for, in partial choices looked at."""
 
@@ -60,101 +48,9 @@ class Search(NamedTuple):
 
 
 @compiled
-def _settled(menu: Any, pairs: Any, steps: int, slack: float, best: Any) -> Any:
-    """Subgradient steps towards the lowest bound; the best quotes on the way, and the best choice met."""
-    nodes, rows = len(menu.first) - 1, len(menu.limit)
-    options, count = menu.first[-1], MOST + 3
-    at = Quotes(
-        np.zeros((count, rows)), np.full((count, len(pairs)), 0.5), np.zeros((count, options)),
-        np.zeros((count, nodes)), np.zeros((count, nodes), np.int64), np.full(count, np.inf),
-    )  # fmt: skip
-    places, proof = np.empty(nodes, np.int64), np.zeros(rows)
-    if steps < 0:
-        return at
-    _kept(menu, pairs, best, places, proof)
-    fall, turn = np.zeros(rows), np.zeros(len(pairs))
-    way, way_parts = np.zeros(rows), np.zeros(len(pairs))
-    quote(menu, pairs, at, NOW)
-    slope(menu, at.prices[NOW], at.best[NOW], fall)
-    top = 0.5 * max(at.bounds[NOW], 0.0) / max(rows, 1)
-    for row in range(rows):
-        over = (menu.limit[row] - fall[row]) / max(menu.limit[row], 1e-9)
-        at.prices[NOW, row] = top / max(menu.limit[row], 1.0) if over > 1.0 else 0.0
-    quote(menu, pairs, at, NOW)
-    copied(at, NOW, LOW)
-    _remember(at, NOW)
-    since, patience = 0, 1.0
-    for step in range(steps):
-        if step % TRY_EVERY == 0 or step == steps - 1:
-            places[:] = at.best[NOW]
-            if repaired(menu, at.worth[NOW], places):
-                if tried(menu, pairs, places, at.prices[NOW], best, proof) > -np.inf:
-                    at.prices[WORK] = proof
-                    at.parts[WORK] = at.parts[NOW]
-                    quote(menu, pairs, at, WORK)
-                    if at.bounds[WORK] < at.bounds[LOW]:
-                        copied(at, WORK, NOW)
-                        copied(at, WORK, LOW)
-                        _remember(at, WORK)
-        floor = best.usd[0] if best.usd[0] > -np.inf else 0.8 * at.bounds[LOW]
-        if at.bounds[LOW] - floor <= slack:
-            break
-        slope(menu, at.prices[NOW], at.best[NOW], fall)
-        length = 0.0
-        for row in range(rows):
-            if at.prices[NOW, row] <= 0.0 and fall[row] > 0.0:
-                fall[row] = 0.0
-            way[row] = fall[row] + 0.3 * way[row]
-            length += way[row] * way[row]
-        for pair in range(len(pairs)):
-            one = menu.runs[at.best[NOW, int(pairs[pair, 0])]]
-            other = menu.runs[at.best[NOW, int(pairs[pair, 1])]]
-            usd = pairs[pair, 2]
-            turn[pair] = usd * (one - other) if usd > 0.0 else usd * (one + other - 1.0)
-            way_parts[pair] = turn[pair] + 0.3 * way_parts[pair]
-            length += way_parts[pair] * way_parts[pair]
-        if length <= 1e-30:
-            break
-        size = patience * (at.bounds[NOW] - floor) / length
-        for row in range(rows):
-            at.prices[NOW, row] = max(at.prices[NOW, row] - size * way[row], 0.0)
-        for pair in range(len(pairs)):
-            at.parts[NOW, pair] = min(max(at.parts[NOW, pair] - size * way_parts[pair], 0.0), 1.0)
-        quote(menu, pairs, at, NOW)
-        since += 1
-        if at.bounds[NOW] < at.bounds[LOW]:
-            copied(at, NOW, LOW)
-            _remember(at, NOW)
-            since = 0
-        elif since >= 5:
-            patience *= 0.5
-            since = 0
-            copied(at, LOW, NOW)
-    return at
-
-
-@compiled
-def _remember(at: Any, place: int) -> None:
-    """Put a new lowest quote first; the others move down, the last one out."""
-    for kept in range(KEPT - 1, 0, -1):
-        copied(at, kept - 1, kept)
-    copied(at, place, 0)
-
-
-@compiled
-def _kept(menu: Any, pairs: Any, best: Any, places: Any, proof: Any) -> None:
-    """Know what the present split is worth, where it may stay."""
-    for node in range(len(places)):
-        places[node] = menu.first[node]
-        if menu.kind[places[node]] != KEEP:
-            return
-    tried(menu, pairs, places, np.zeros(len(menu.limit)), best, proof)
-
-
-@compiled
 def _searched(menu: Any, pairs: Any, at: Any, kept: int, best: Any, slack: float, work: int) -> bool:
     """Look at every choice that could be worth more than the best by more than `slack`; whether all were."""
-    search = _begun(menu, pairs, at, kept)
+    search = _begun(menu, pairs, at)
     nodes, rows = len(menu.first) - 1, len(menu.limit)
     proof = np.zeros(rows)
     if best.usd[0] > -np.inf:
@@ -187,7 +83,7 @@ def _searched(menu: Any, pairs: Any, at: Any, kept: int, best: Any, slack: float
     return True
 
 
-@compiled
+@inlined
 def _added(menu: Any, pairs: Any, at: Any, kept: int, search: Any, prices: Any) -> int:
     """Bound partial choices by one more set of prices; how many sets there are then."""
     at.prices[kept] = prices
@@ -201,7 +97,7 @@ def _added(menu: Any, pairs: Any, at: Any, kept: int, search: Any, prices: Any) 
 
 
 @compiled
-def _begun(menu: Any, pairs: Any, at: Any, kept: int) -> Any:
+def _begun(menu: Any, pairs: Any, at: Any) -> Any:
     nodes, rows, options = len(menu.first) - 1, len(menu.limit), menu.first[-1]
     spread, ranks = np.empty(nodes), np.empty(options, np.int64)
     for node in range(nodes):
@@ -249,7 +145,7 @@ def _sorted(keys: Any, into: Any, low: int, high: int, first: int) -> None:
         into[at] = mine
 
 
-@compiled
+@inlined
 def _promising(
     menu: Any, pairs: Any, at: Any, kept: int, search: Any, depth: int, node: int, option: int, floor: float
 ) -> bool:
@@ -268,7 +164,7 @@ def _promising(
     return True
 
 
-@compiled
+@inlined
 def _bound(menu: Any, pairs: Any, at: Any, place: int, search: Any, depth: int, node: int) -> float:
     """What a partial choice can be worth at a set of prices, when what it was before is known."""
     bound = search.bounds[depth, place] + at.worth[place, search.places[node]] - at.tops[place, node]
@@ -281,10 +177,10 @@ def _bound(menu: Any, pairs: Any, at: Any, place: int, search: Any, depth: int, 
             bound += usd * (one * other - part * one - (1.0 - part) * other)
         else:
             bound += usd * (one * other - part * (one + other - 1.0))
-    return bound
+    return float(bound)
 
 
-@compiled
+@inlined
 def _cut(menu: Any, pairs: Any, search: Any, floor: float) -> bool:
     """Whether the prices of a choice valued before show that this one is worth no more than the floor."""
     usd = together(menu, pairs, search.places)
@@ -297,7 +193,7 @@ def _cut(menu: Any, pairs: Any, search: Any, floor: float) -> bool:
     return False
 
 
-@compiled
+@inlined
 def _hold(menu: Any, search: Any, prices: Any) -> None:
     """Hold the prices of a valued choice against those to come."""
     cut, none = search.ring[0] % CUTS, np.zeros((0, 3))
@@ -314,78 +210,6 @@ def _hold(menu: Any, search: Any, prices: Any) -> None:
 
 
 @compiled
-def split(menu: Any, flat: Any, places: Any, grown: Any, held: Any) -> Any:
-    """What a choice gives every node; what nobody wants stays with whoever has it."""
-    nodes = len(places)
-    found = np.empty((nodes, 4))
-    column, hold_column = 0, 0
-    for node in range(nodes):
-        option = places[node]
-        found[node] = menu.least[option]
-        along, path = 0.0, -1
-        for stretch in range(menu.stretches[option], menu.stretches[option + 1]):
-            if menu.path[stretch] != path:
-                along, path = 0.0, menu.path[stretch]
-            along += menu.length[stretch] * grown[column]
-            column += 1
-            for name in range(4):
-                per_unit = menu.per_unit[stretch, name]
-                if per_unit > 0.0:
-                    need = flat.amounts[node, NEED, name]
-                    floor = flat.amounts[node, FLOOR, name]
-                    start = need if not np.isnan(need) else (0.0 if np.isnan(floor) else floor)
-                    found[node, name] = max(found[node, name], start + per_unit * along)
-        for hold in range(menu.holds[option], menu.holds[option + 1]):
-            for name in range(4):
-                if menu.row_of[name] == menu.hold_row[hold]:
-                    found[node, name] += held[hold_column] * menu.size[menu.hold_row[hold]]
-            hold_column += 1
-    for name in range(4):
-        if menu.row_of[name] < 0:
-            continue
-        left = flat.capacity[name]
-        for node in range(nodes):
-            left -= 0.0 if np.isnan(flat.amounts[node, PRESENT, name]) else found[node, name]
-        for node in range(nodes):
-            was, cap = flat.amounts[node, PRESENT, name], flat.amounts[node, CAP, name]
-            if (
-                menu.kind[places[node]] != FREE
-                or np.isnan(was)
-                or left <= 0.0
-                or flat.amounts[node, STEP, name] > 0.0
-            ):
-                continue
-            back = min(was if np.isnan(cap) else min(was, cap), found[node, name] + left)
-            if back > found[node, name]:
-                left -= back - found[node, name]
-                found[node, name] = back
-    return found
-
-
-@compiled
-def money_scale(flat: Any) -> float:
-    """The size of a problem's money in USD over the horizon, as `orch.solvers.answers` has it."""
-    scale, usd, costs = sizes(flat.amounts, flat.capacity), 0.0, 0.0
-    for node in range(len(flat.facts)):
-        usd += abs(flat.facts[node, BASE])
-        costs += flat.facts[node, CHANGE]
-        for name in range(4):
-            unit = flat.amounts[node, UNIT, name]
-            costs += 0.0 if np.isnan(unit) else unit * scale[name]
-    for place in range(len(flat.activities)):
-        each = flat.activities[place]
-        level = each[WIDTH]
-        for name in range(4):
-            if each[name] > 0.0:
-                level = min(level, scale[name] / each[name])
-        usd += abs(each[WORTH]) * level
-    usd *= flat.limits[0]
-    for pair in range(len(flat.pairs)):
-        usd += abs(flat.pairs[pair, 2])
-    return max(usd + costs, 1e-12)
-
-
-@compiled
 def opened(flat: Any, steps: int, slack: float) -> tuple[bool, Any, Any, Any]:
     """The menu of a flat problem, whether there is one, prices for it, and the best choice met on the way."""
     good, menu = listed(flat)
@@ -393,7 +217,7 @@ def opened(flat: Any, steps: int, slack: float) -> tuple[bool, Any, Any, Any]:
     for node in range(nodes):
         good = good and menu.first[node + 1] > menu.first[node]
     best = Best(np.zeros(nodes, np.int64), np.full(1, -np.inf), np.zeros(len(menu.limit)))
-    at = _settled(menu, flat.pairs, steps if good else -1, slack, best)
+    at = settled(menu, flat.pairs, steps if good else -1, slack, best)
     return good, menu, at, best
 
 

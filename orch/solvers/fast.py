@@ -1,8 +1,8 @@
 """The compiled solvers from outside: whether they are there, made ready ahead of time, and asked.
 
-They are used where numba is installed (extra `fast`), they have been compiled once (`python -m orch.solvers.fast`
-takes a minute or a few) and `warm` has been called. That is done where a solver is loaded, which takes a second: no
-budget counts it, and no engine waits for a compiler.
+They are used where numba is installed (extra `fast`), they have been compiled once (`python -m
+orch.solvers.fast` takes a minute or a few) and `warm` has been called. That is done where a solver is loaded,
+which takes a second: no budget counts it, and no engine waits for a compiler.
 """
 
 from __future__ import annotations
@@ -29,7 +29,15 @@ STEPS = 24
 PARTIAL_PER_S = 1_000_000
 """Partial choices that a slow machine looks at in a second: the work allowed follows from the budget alone."""
 
-SOURCES = ("batch_bundle_compiled", "exact_compiled", "market_compiled", "menu_compiled")
+SOURCES = (
+    "batch_bundle_compiled",
+    "exact_compiled",
+    "market_compiled",
+    "menu_compiled",
+    "settle_compiled",
+    "spans_compiled",
+    "split_compiled",
+)
 
 _warm: list[Any] = []
 
@@ -42,7 +50,7 @@ def warm(*, compiling: bool = False) -> bool:
     """
     if _warm or not installed():
         return ready()
-    from orch.solvers import exact_compiled
+    from orch.solvers import exact_compiled, split_compiled
 
     if compiling or _compiled(exact_compiled):
         made = flat(_tiny())
@@ -50,8 +58,8 @@ def warm(*, compiling: bool = False) -> bool:
         if made is not None:
             _, menu, _, best = exact_compiled.opened(made, STEPS, 0.0)
             _, _, grown, held = exact_compiled.valued(menu, made.pairs, best.places, best.prices)
-            exact_compiled.split(menu, made, best.places, grown, held)
-            exact_compiled.money_scale(made)
+            split_compiled.split(menu, made, best.places, grown, held)
+            split_compiled.money_scale(made)
         _warm.append(exact_compiled)
     return ready()
 

@@ -72,7 +72,7 @@ def flat(problem: Problem) -> Flat | None:
         return None
     at = problem.capacity
     capacity = [at.cpu_cores, at.memory_gb, at.bandwidth_mbps, at.storage_gb]
-    if math.nan in (*facts, problem.horizon_h) or not math.isfinite(problem.horizon_h) or problem.horizon_h <= 0.0:
+    if not math.isfinite(problem.horizon_h) or problem.horizon_h <= 0.0:
         return None
     pairs = _pairs(problem, names)
     members = _members(problem, names)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from orch.solvers.batch_bundle_compiled import compiled
+from orch.solvers.batch_bundle_compiled import compiled, inlined
 from orch.solvers.inner import ROOM
 from orch.solvers.simplex import SMALL
 
@@ -18,7 +18,7 @@ TRY_EVERY = 4
 
 
 class Quotes(NamedTuple):
-    """Sets of prices, best first: `prices` (K, R), `parts` (K, P), `worth` (K, O), `tops` (K, N), `bounds` (K,)."""
+    """Sets of prices: `prices` (K, R), `parts` (K, P), `worth` (K, O), `tops` and `best` (K, N), `bounds` (K,)."""
 
     prices: Any
     parts: Any
@@ -75,17 +75,17 @@ def quote(menu: Any, pairs: Any, at: Any, place: int) -> None:
     at.bounds[place] = bound
 
 
-@compiled
+@inlined
 def _margin(menu: Any, prices: Any, stretch: int, rows: int, held: bool) -> float:
     margin = menu.gain[stretch]
     for row in range(rows):
         margin -= menu.take[stretch, row] * prices[row]
         if held:
             margin -= menu.stock[stretch, row] * max(menu.unit[stretch, row] - prices[row], 0.0)
-    return margin
+    return float(margin)
 
 
-@compiled
+@inlined
 def slope(menu: Any, prices: Any, places: Any, found: Any) -> None:
     """The limits less what the chosen options take of every row when each grows as far as it pays."""
     rows = len(menu.size)
@@ -103,7 +103,7 @@ def slope(menu: Any, prices: Any, places: Any, found: Any) -> None:
                 found[menu.hold_row[hold]] -= menu.hold_amount[hold]
 
 
-@compiled
+@inlined
 def together(menu: Any, pairs: Any, places: Any) -> float:
     """What pairs of running nodes add, in USD over the horizon."""
     usd = 0.0
@@ -113,7 +113,9 @@ def together(menu: Any, pairs: Any, places: Any) -> float:
 
 
 @compiled
-def value(menu: Any, pairs: Any, places: Any, near: Any, prices: Any) -> tuple[float, Any, Any]:
+def value(  # noqa: PLR0912 - one program, written out
+    menu: Any, pairs: Any, places: Any, near: Any, prices: Any
+) -> tuple[float, Any, Any]:
     """The best one option per node allows, `-inf` when they do not fit; writes the prices that prove it.
 
     Returns it with the share of every stretch and the amount of every hold of the chosen options, node by node.
@@ -169,7 +171,7 @@ def value(menu: Any, pairs: Any, places: Any, near: Any, prices: Any) -> tuple[f
     return worth, amounts[:stretches], amounts[stretches:]
 
 
-@compiled
+@inlined
 def _columns(menu: Any, places: Any, table: Any, limit: Any, goal: Any, upper: Any, stretches: int) -> int:
     """Write the program of a choice; how many rows it has with those of what is held and grown into as well."""
     rows = len(menu.size)
@@ -232,7 +234,7 @@ def _packed(table: Any, left: Any, goal: Any, upper: Any, start: Any) -> Any:
     return amounts[:width]
 
 
-@compiled
+@inlined
 def _crash(table: Any, left: Any, goal: Any, upper: Any, flipped: Any, start: Any, width: int) -> None:
     """Put columns that pay at the starting prices at their upper bounds, the best first, while they fit."""
     ratio, paying = np.empty(width), 0
@@ -261,7 +263,7 @@ def _crash(table: Any, left: Any, goal: Any, upper: Any, flipped: Any, start: An
         flipped[column] = True
 
 
-@compiled
+@inlined
 def _turn(table: Any, left: Any, goal: Any, upper: Any, flipped: Any, basis: Any, enter: int) -> None:
     """Let one column in: to its own bound, or until a basic one meets one of its bounds."""
     height, every = table.shape
@@ -345,7 +347,7 @@ def tried(menu: Any, pairs: Any, places: Any, near: Any, best: Any, prices: Any)
     return usd
 
 
-@compiled
+@inlined
 def copied(at: Any, source: int, target: int) -> None:
     """Put a quote in the place of another."""
     for row in range(at.prices.shape[1]):

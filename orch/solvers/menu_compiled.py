@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from orch.solvers.batch_bundle_compiled import compiled
-from orch.solvers.flat import BASE, CAP, CHANGE, FLOOR, LOCKED, MAY_STOP, NEED, PRESENT, STEP, UNIT, WIDTH, WORTH
+from orch.solvers.batch_bundle_compiled import compiled, inlined
+from orch.solvers.flat import BASE, CAP, CHANGE, LOCKED, MAY_STOP, WIDTH, WORTH
 from orch.solvers.menu import MOST_LEVELS
 from orch.solvers.spans import TIGHT
+from orch.solvers.spans_compiled import income_of, levels_of, paths_of, sizes, spans_of
 
 KEEP, OFF, FREE = 0, 1, 2
 MOST_CUTS = 10
@@ -51,29 +52,6 @@ class Listed(NamedTuple):
     counts: Any
 
 
-class Ranges(NamedTuple):
-    """One node's spans: `known`, `fixed` are 0 or 1; the amounts are those of `Span`."""
-
-    known: Any
-    fixed: Any
-    present: Any
-    floor: Any
-    need: Any
-    least: Any
-    most: Any
-    step: Any
-    unit: Any
-
-
-class Paths(NamedTuple):
-    """One node's paying activities, path after path (`begins`), the dearest first; `free` takes nothing."""
-
-    order: Any
-    begins: Any
-    count: int
-    free: float
-
-
 @compiled
 def listed(flat: Any) -> tuple[bool, Any]:
     """The menu of a flat problem, and whether there is one."""
@@ -85,10 +63,10 @@ def listed(flat: Any) -> tuple[bool, Any]:
     levels = np.empty((4, MOST_LEVELS + 4))
     for node in range(nodes):
         combined = 1
-        spans = _spans(amounts[node], facts[node], capacity)
+        spans = spans_of(amounts[node], facts[node], capacity)
         if facts[node, LOCKED] == 0.0:
             for name in range(4):
-                combined *= max(_levels(spans, capacity, name, levels), 0)
+                combined *= max(levels_of(spans, capacity, name, levels), 0)
             if combined > MOST_LEVELS:
                 return False, _room(flat, 0, 0)
         most += combined + 2
@@ -96,28 +74,14 @@ def listed(flat: Any) -> tuple[bool, Any]:
         cuts += combined * (own + 2 * 4)
     out = _room(flat, most, cuts)
     for node in range(nodes):
-        spans = _spans(amounts[node], facts[node], capacity)
-        good, paths = _paths(flat.activities, ends[node], ends[node + 1], spans)
+        spans = spans_of(amounts[node], facts[node], capacity)
+        good, paths = paths_of(flat.activities, ends[node], ends[node + 1], spans)
         if not good:
             return False, out
         _node(flat, out, node, spans, paths, scale, horizon, levels)
         out.first[node + 1] = out.counts[0]
     _rows(flat, out)
     return True, out
-
-
-@compiled
-def sizes(amounts: Any, capacity: Any) -> Any:
-    """The size of each resource's numbers, as `orch.solvers.spans.scales` has it."""
-    scale = np.zeros(4)
-    for name in range(4):
-        if not np.isnan(capacity[name]):
-            scale[name] = capacity[name]
-        for node in range(len(amounts)):
-            scale[name] = max(scale[name], amounts[node, PRESENT, name])
-        if scale[name] == 0.0:
-            scale[name] = 1.0
-    return scale
 
 
 @compiled
@@ -141,137 +105,7 @@ def _room(flat: Any, options: int, stretches: int) -> Any:
     )  # fmt: skip
 
 
-@compiled
-def _spans(amounts: Any, facts: Any, capacity: Any) -> Any:
-    spans = Ranges(
-        np.zeros(4), np.zeros(4), np.zeros(4), np.zeros(4), np.zeros(4), np.zeros(4), np.zeros(4), np.zeros(4),
-        np.zeros(4),
-    )  # fmt: skip
-    for name in range(4):
-        if np.isnan(amounts[PRESENT, name]):
-            continue
-        spans.known[name] = 1.0
-        spans.present[name] = amounts[PRESENT, name]
-        floor = amounts[FLOOR, name]
-        spans.floor[name] = 0.0 if np.isnan(floor) else floor
-        need = amounts[NEED, name]
-        spans.need[name] = spans.floor[name] if np.isnan(need) else need
-        spans.least[name] = max(spans.floor[name], spans.need[name])
-        unknown = np.isnan(capacity[name])
-        cap = amounts[CAP, name]
-        spans.most[name] = (np.inf if unknown else capacity[name]) if np.isnan(cap) else cap
-        step = amounts[STEP, name]
-        spans.step[name] = max(0.0, step)
-        unit = amounts[UNIT, name]
-        spans.unit[name] = 0.0 if np.isnan(unit) else unit
-        spans.fixed[name] = 1.0 if unknown or facts[LOCKED] > 0.0 else 0.0
-    return spans
-
-
-@compiled
-def _levels(spans: Any, capacity: Any, name: int, levels: Any) -> int:
-    """The amounts a stepped resource may have, into its row; how many. One where it has no steps; 999: too many."""
-    step = spans.step[name]
-    if step <= 0.0 or spans.fixed[name] > 0.0:
-        return 1
-    floor, least, present = spans.floor[name], spans.least[name], spans.present[name]
-    most = min(spans.most[name], capacity[name])
-    begin = floor + step * np.ceil((least - floor) / step - 1e-6)
-    count = int(np.floor((most - begin) / step + 1e-6)) + 1
-    if count > MOST_LEVELS:
-        return 999
-    count = max(count, 0)
-    for place in range(count):
-        levels[name, place] = begin + step * place
-    if least <= present <= most:
-        off = present
-        for place in range(count):
-            if levels[name, place] == off:
-                return count
-        steps = (present - floor) / step
-        if abs(steps - np.round(steps)) > 1e-6 or present < begin:
-            levels[name, count] = present
-            count += 1
-    return count
-
-
-@compiled
-def _paths(acts: Any, start: int, end: int, spans: Any) -> tuple[bool, Any]:
-    """Group what pays so that no resource is taken by two paths; false where proportions differ within one."""
-    count = end - start
-    order, begins = np.zeros(count, np.int64), np.zeros(count + 1, np.int64)
-    group, masks = np.full(count, -1, np.int64), np.zeros(count, np.int64)
-    free, groups = 0.0, 0
-    for place in range(count):
-        each = acts[start + place]
-        if each[WORTH] <= 0.0 or each[WIDTH] <= 0.0:
-            continue
-        mask = 0
-        for name in range(4):
-            if spans.known[name] > 0.0 and each[name] > 0.0:
-                mask |= 1 << name
-        if mask == 0 and np.isinf(each[WIDTH]):
-            return False, Paths(order, begins, 0, 0.0)
-        if mask == 0:
-            free += each[WIDTH] * each[WORTH]
-            continue
-        group[place] = groups
-        for before in range(groups):
-            if masks[before] & mask:
-                mask |= masks[before]
-                masks[before] = 0
-                for other in range(place):
-                    if group[other] == before:
-                        group[other] = groups
-        masks[groups] = mask
-        groups += 1
-    kept = np.zeros(count)
-    total, paths = 0, 0
-    for own in range(groups):
-        if masks[own] == 0:
-            continue
-        low = total
-        for place in range(count):
-            if group[place] != own:
-                continue
-            top = 0.0
-            for name in range(4):
-                if masks[own] & (1 << name):
-                    if acts[start + place, name] <= 0.0 or np.isnan(acts[start + place, name]):
-                        return False, Paths(order, begins, 0, 0.0)
-                    top = max(top, acts[start + place, name])
-            worth = acts[start + place, WORTH] / top
-            at = total
-            while at > low and kept[at - 1] < worth:
-                kept[at], order[at] = kept[at - 1], order[at - 1]
-                at -= 1
-            kept[at], order[at] = worth, start + place
-            total += 1
-        if not _same_direction(acts, order, low, total, masks[own]):
-            return False, Paths(order, begins, 0, 0.0)
-        paths += 1
-        begins[paths] = total
-    return True, Paths(order, begins, paths, free)
-
-
-@compiled
-def _same_direction(acts: Any, order: Any, low: int, high: int, mask: int) -> bool:
-    lead = 0
-    while not mask & (1 << lead):
-        lead += 1
-    first = acts[order[low]]
-    for place in range(low + 1, high):
-        each = acts[order[place]]
-        ratio = each[lead] / first[lead]
-        for name in range(4):
-            if mask & (1 << name):
-                one, other = each[name], ratio * first[name]
-                if abs(one - other) > 1e-9 * max(abs(one), abs(other)):
-                    return False
-    return True
-
-
-@compiled
+@inlined
 def _node(flat: Any, out: Any, node: int, spans: Any, paths: Any, scale: Any, horizon: float, levels: Any) -> None:
     facts = flat.facts[node]
     may_stop, locked = facts[MAY_STOP] > 0.0, facts[LOCKED] > 0.0
@@ -292,7 +126,7 @@ def _node(flat: Any, out: Any, node: int, spans: Any, paths: Any, scale: Any, ho
     resting = (locked and may_stop and short) or (can_stop and nothing)
     if resting or not outside or (may_stop and nothing) or locked:
         on = not (may_stop and short)
-        income = _income(flat.activities, paths, spans, facts[BASE]) if on else 0.0
+        income = income_of(flat.activities, paths, spans, facts[BASE]) if on else 0.0
         _emit(out, KEEP, on, horizon * income, spans.present)
     if locked:
         return
@@ -300,7 +134,7 @@ def _node(flat: Any, out: Any, node: int, spans: Any, paths: Any, scale: Any, ho
         _emit(out, OFF, False, -facts[CHANGE] - moved, np.zeros(4))
     counts = np.ones(4, np.int64)
     for name in range(4):
-        counts[name] = _levels(spans, flat.capacity, name, levels)
+        counts[name] = levels_of(spans, flat.capacity, name, levels)
     for one in range(counts[0]):
         for two in range(counts[1]):
             for three in range(counts[2]):
@@ -309,7 +143,7 @@ def _node(flat: Any, out: Any, node: int, spans: Any, paths: Any, scale: Any, ho
                     _running(flat, out, node, spans, paths, horizon, levels, at)
 
 
-@compiled
+@inlined
 def _emit(out: Any, kind: int, on: bool, constant: float, least: Any) -> None:
     place = out.counts[0]
     out.kind[place] = kind
@@ -321,25 +155,7 @@ def _emit(out: Any, kind: int, on: bool, constant: float, least: Any) -> None:
     out.counts[0] = place + 1
 
 
-@compiled
-def _income(acts: Any, paths: Any, spans: Any, base: float) -> float:
-    """What a running node earns per hour with what it has."""
-    income = base + paths.free
-    room = np.maximum(spans.present - spans.need, 0.0)
-    for place in range(paths.begins[paths.count]):
-        each = acts[paths.order[place]]
-        level = each[WIDTH]
-        for name in range(4):
-            if spans.known[name] > 0.0 and each[name] > 0.0:
-                level = min(level, room[name] / each[name])
-        for name in range(4):
-            if level > 0.0 and spans.known[name] > 0.0 and each[name] > 0.0:
-                room[name] = max(room[name] - each[name] * level, 0.0)
-        income += each[WORTH] * max(level, 0.0)
-    return income
-
-
-@compiled
+@inlined
 def _running(flat: Any, out: Any, node: int, spans: Any, paths: Any, horizon: float, levels: Any, at: Any) -> None:
     facts = flat.facts[node]
     constant = horizon * (facts[BASE] + paths.free) - facts[CHANGE]
@@ -368,7 +184,7 @@ def _running(flat: Any, out: Any, node: int, spans: Any, paths: Any, horizon: fl
             out.hold_amount[place] = spare / _size(flat, name)
             out.hold_unit[place] = spans.unit[name] * _size(flat, name)
             out.counts[2] = place + 1
-    for path in range(paths.count):
+    for path in range(paths.many):
         _path(flat, out, spans, paths, path, low, high, horizon)
     for place in range(out.stretches[out.counts[0]], out.counts[1]):
         for hold in range(held, out.counts[2]):
@@ -376,12 +192,12 @@ def _running(flat: Any, out: Any, node: int, spans: Any, paths: Any, horizon: fl
     _emit(out, FREE, True, constant, low)
 
 
-@compiled
+@inlined
 def _size(flat: Any, name: int) -> float:
     return flat.capacity[name] if flat.capacity[name] > 0.0 else 1.0
 
 
-@compiled
+@inlined
 def _path(flat: Any, out: Any, spans: Any, paths: Any, path: int, low: Any, high: Any, horizon: float) -> None:
     """The stretches of a path, as the ordinary menu cuts them."""
     acts, start, end = flat.activities, paths.begins[path], paths.begins[path + 1]
@@ -412,7 +228,7 @@ def _path(flat: Any, out: Any, spans: Any, paths: Any, path: int, low: Any, high
             return
 
 
-@compiled
+@inlined
 def _cut(marks: Any, count: int, cut: float, low: float, high: float) -> int:
     """Put a cut in its place among the marks where it lies between; how many marks there are then."""
     if not low < cut < high:
@@ -425,7 +241,7 @@ def _cut(marks: Any, count: int, cut: float, low: float, high: float) -> int:
     return count + 1
 
 
-@compiled
+@inlined
 def _stretch(
     flat: Any, out: Any, spans: Any, path: int, per_unit: Any, low: Any, a: float, b: float, gain: float
 ) -> None:
@@ -456,7 +272,7 @@ def _stretch(
     out.take[place], out.stock[place], out.per_unit[place] = 0.0, 0.0, 0.0
 
 
-@compiled
+@inlined
 def _rows(flat: Any, out: Any) -> None:
     """What every option takes of every row, and the rows' limits."""
     rows = len(out.size)
