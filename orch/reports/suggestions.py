@@ -65,7 +65,8 @@ def _table(report: Report) -> Iterator[Suggestion]:
     if found.gained_by_moving_usd / found.hours * 24.0 <= -WORTH_USD_PER_DAY:
         yield Suggestion(
             sentence=f"Never moving would have earned ${-found.gained_by_moving_usd:.2f} more than moving did.",
-            remedy='Raise [optimizer.threshold] margin_pct and idle_margin_pct, or set [optimizer] strategy = "keep".',
+            remedy="Raise [optimizer.threshold] margin_pct and idle_margin_pct, or keep the split for a while: "
+            '[optimizer] strategy = "keep".',
             usd_per_day=-found.gained_by_moving_usd / found.hours * 24.0,
         )
 
