@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-STEPS_PER_S = 10_000
-LEAST_STEPS, MOST_STEPS = 24, 240
+STEPS_PER_S = 60_000
+LEAST_STEPS, MOST_STEPS = 24, 800
 """Steps towards the lowest bound follow from the budget alone, so that the same seed gives the same answer."""
 
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
+from orch.solvers.spans import conflicts
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -90,7 +92,11 @@ def flat(problem: Problem) -> Flat | None:
         np.array([problem.horizon_h, math.inf if problem.max_changes is None else max(problem.max_changes, 0)]),
     )
     unknown = amounts.count(None) + activities.count(None) + capacity.count(None)
-    return made if _plain(made, unknown) else None
+    if not _plain(made, unknown):
+        return None
+    # A node that keeps what it has may contradict itself, which no menu knows.
+    keeps = bool(made.facts[:, LOCKED].any()) or bool(np.isnan(made.capacity).any())
+    return None if keeps and conflicts(problem) else made
 
 
 def _plain(made: Flat, unknown: int) -> bool:
