@@ -119,7 +119,10 @@ class Decision(Value):
 
 
 class Plan(Value):
-    """The best split found, with what it gains and costs (surfaces: PLAN), and the `steps` that lead to it."""
+    """The best split found, with what it gains and costs, and the `steps` that lead to it.
+
+    `move` says what it would change, whatever was decided; empty where that is nothing.
+    """
 
     id: str
     decision_id: str
@@ -146,13 +149,14 @@ class Plan(Value):
     improvement_pct: float | None
     opportunities: tuple[Opportunity, ...]
     steps: tuple[PlanStep, ...] = ()
+    move: str = ""
 
 
 class PlanStanding(Value):
     """Whether a plan may be approved now, in a sentence that says what to do where it may not.
 
-    `open`: it may. `decided`: it was carried out, is being carried out, or was rejected; `reallocation_id` names the
-    move. `expired` and `stale`: too old, or made for another split. `blocked`: what `blockers` say.
+    `open`: it may. `decided`: it was carried out, is being carried out, or was rejected; `reallocation_id` names
+    the move. `expired` and `stale`: too old, or made for another split. `blocked`: what `blockers` say.
     """
 
     plan_id: str

@@ -198,7 +198,15 @@ def decide(
     waiting = () if advice.move or advice.until is None else (_wait(advice),)
     blockers = (*can.blockers, *waiting, *(each for each in seen.blockers if each not in can.blockers))
     reasons, sentence = _words(draft, seen, can, advice, moving=moving)
-    plan = replace(draft, reasons=reasons, sentence=sentence, can_reallocate=can.allowed, blockers=blockers)
+    moves = what_moves(draft.from_value, draft.to_value) if changed_nodes(seen.problem, seen.answer) else ""
+    plan = replace(
+        draft,
+        reasons=reasons,
+        sentence=sentence,
+        can_reallocate=can.allowed,
+        blockers=blockers,
+        move=move_sentence(moves, draft.gain_usd_per_hour, draft.cost_usd) if moves else "",
+    )
     return _decision(plan, plan.id, reasons, sentence, moving=moving), plan
 
 

@@ -62,8 +62,8 @@ def execute_reallocation(
         started_at=now,
         ended_at=None,
         changes=changes_of(plan.from_value, plan.to_value),
-        reasons=_codes(blockers) or plan.reasons,
-        sentence=plan.sentence,
+        reasons=_codes(blockers) or _reasons(plan, trigger),
+        sentence=plan.sentence if trigger == "auto" else f"A person approved it. {plan.move or plan.sentence}",
         predicted_gain_usd_per_hour=plan.gain_usd_per_hour,
         cost_usd=plan.cost_usd,
         realised_gain_usd_per_hour=None,
@@ -71,6 +71,14 @@ def execute_reallocation(
         rolled_back_reason=None,
     )
     return _open(record, order_steps(plan.from_value, plan.to_value), blockers, now, settings)
+
+
+def _reasons(plan: Plan, trigger: Trigger) -> tuple[Code, ...]:
+    """Why it is made: of what a person approved not what stood in its way until then."""
+    if trigger == "auto":
+        return plan.reasons
+    waited = {each.code for each in plan.blockers}
+    return tuple(code for code in plan.reasons if code not in waited)
 
 
 def rollback_allocation(

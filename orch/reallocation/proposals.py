@@ -131,5 +131,5 @@ def part_of(plan: Plan, steps: Iterable[int]) -> Plan:
         net_benefit_usd=None,
         net_benefit_pct=None,
         improvement_pct=None,
-        sentence=f"A person took step {numbers} of {len(every)}: {plan.sentence}",
+        move=f"Step {numbers} of {len(every)} of: {plan.move or plan.sentence}",
     )

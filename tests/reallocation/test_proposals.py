@@ -89,5 +89,5 @@ def test_a_part_of_a_plan_changes_only_what_was_taken_and_claims_no_gain(make_pl
     assert part.to_value == {"a": AFTER["a"], "b": BEFORE["b"]}
     assert part.from_value == plan.from_value
     assert part.gain_usd_per_hour is part.gain_usd is part.cost_usd is part.net_benefit_usd is None
-    assert "step 1 of 2" in part.sentence
+    assert "Step 1 of 2" in part.move
     assert part_of(plan, ()).to_value == BEFORE

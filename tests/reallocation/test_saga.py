@@ -20,6 +20,7 @@ from orch.messages import (
     RollBackReallocation,
 )
 from orch.model.moves import TERMINAL, Guards
+from orch.model.plans import Blocker
 from orch.model.resources import RESOURCES, Resources, total
 from orch.reallocation.costs import estimate_reallocation_cost
 from orch.reallocation.guards import guards_at
@@ -569,3 +570,32 @@ def test_only_what_is_changed_makes_a_node_pause():
     assert cost(storage_gb=200.0) == Decimal("0.05")
     assert cost(cpu_cores=1.0, storage_gb=50.0) == Decimal("0.05")
     assert cost(memory_gb=1.0) == Decimal("0.05")
+
+
+@pytest.mark.parametrize(
+    ("trigger", "sentence", "reasons"),
+    [
+        ("auto", "Stay: the lever waits.", ("LEVER_NEEDS_APPROVAL", "GAIN_ABOVE_COST")),
+        ("approved", "A person approved it. Move 2 cores from a to b.", ("GAIN_ABOVE_COST",)),
+    ],
+)
+def test_what_a_person_approved_is_not_told_as_what_waited_for_a_person(
+    make_plan, make_node, make_snapshot, trigger, sentence, reasons
+):
+    plan = replace(
+        make_plan(OLD, NEW),
+        reasons=("LEVER_NEEDS_APPROVAL", "GAIN_ABOVE_COST"),
+        sentence="Stay: the lever waits.",
+        move="Move 2 cores from a to b.",
+        blockers=(Blocker(code="LEVER_NEEDS_APPROVAL", sentence="The lever waits."),),
+    )
+    saga, _ = execute_reallocation(
+        plan,
+        trigger,
+        guards=Guards(),
+        snapshot=make_snapshot({name: make_node(name, has) for name, has in OLD.items()}),
+        now=plan.decided_at,
+        settings=SETTINGS,
+        sequence=0,
+    )
+    assert (saga.story.record.sentence, saga.story.record.reasons) == (sentence, reasons)
