@@ -106,8 +106,8 @@ class Order(Value):
     """What stands beside all moves and outlives a restart: an operator's word, or a lever's loss of trust.
 
     `until` is set on `freeze`, `plan_id` on `reject`. `demote` and `promote` name a `lever`; `mode` is the highest
-    rung left to a demoted one, `stated` what the configuration said of it at the time. `reprice` says which `lever`
-    sets a new price, and the `sentence` why: it is written before that is done.
+    rung left to a demoted one, `stated` what the configuration said of it at the time. `reprice` says which
+    `lever` sets a new price, and the `sentence` why: it is written before that is done.
     """
 
     what: Literal["freeze", "unfreeze", "reject", "demote", "promote", "reprice"]

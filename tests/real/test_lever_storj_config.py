@@ -1,4 +1,4 @@
-"""The storage lever on a genuine storage node: its own configuration file, a real restart, and what it says then."""
+"""The storage lever on a genuine storage node: its own configuration file, a real restart, what it says then."""
 
 from __future__ import annotations
 
