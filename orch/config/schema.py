@@ -113,7 +113,8 @@ class LimitsTable(Value):
 
     `max_changed_nodes`: of how many nodes one move may change the allocation; absent, of all. The two `per_day`
     are budgets of moves in any 24 hours. With `windows`, orch moves things by itself only while one is open,
-    by the clock of `zone` (the machine's own when absent). A plan may be approved for `plan_expires_s` real seconds.
+    by the clock of `zone` (the machine's own when absent). A plan may be approved for `plan_expires_s` real
+    seconds.
     """
 
     min_hold_s: NotNegative = 3600.0

@@ -1,4 +1,4 @@
-"""The interface does what its OpenAPI document says: schemathesis tries every operation, with and without token."""
+"""The interface does what its document says: schemathesis tries every operation, with and without token."""
 
 from __future__ import annotations
 
