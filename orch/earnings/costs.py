@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from orch.model.costs import RunningCosts
+from orch.model.kept import kept_by
 from orch.model.money import CostPerHour
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from orch.model.money import PriceNow, Rate
+    from orch.model.money import Accrual, PriceNow, Rate
     from orch.model.readings import Reading
     from orch.model.resources import Resources
 
@@ -64,9 +65,9 @@ def charges(reading: Reading, prices: Mapping[str, PriceNow], now: datetime) -> 
     counting them.
     """
     total, count, since = 0.0, 0, now
-    for each in reading.accruals:
+    for each in _charged(reading):
         # A share of every income that goes in fees is taken off at once, not when it is booked.
-        if each.kind not in CHARGED or (each.kind == "fee" and reading.fee_share) or not each.amounts.total:
+        if (each.kind == "fee" and reading.fee_share) or not each.amounts.total:
             continue
         end = each.period_end or each.as_of
         length = (end - each.period_start).total_seconds()
@@ -87,12 +88,17 @@ def charges(reading: Reading, prices: Mapping[str, PriceNow], now: datetime) -> 
     return CostPerHour(low=mean * (1.0 - doubt), mean=mean, high=mean * (1.0 + doubt))
 
 
+@kept_by(lambda reading: (reading.accruals,), lambda reading: reading.node)
+def _charged(reading: Reading) -> list[Accrual]:
+    return [each for each in reading.accruals if each.kind in CHARGED]
+
+
 def charges_doubt(reading: Reading, prices: Mapping[str, PriceNow]) -> str:
     """Why what `charges` says is not known, or not well; empty when nothing is wrong with it."""
     units = dict.fromkeys(
         (each.kind, each.unit)
-        for each in reading.accruals
-        if each.kind in CHARGED and each.unit != "USD" and not (each.kind == "fee" and reading.fee_share)
+        for each in _charged(reading)
+        if each.unit != "USD" and not (each.kind == "fee" and reading.fee_share)
     )
     found = [reading.cost_note] if reading.cost_note else []
     for kind, unit in units:

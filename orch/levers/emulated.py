@@ -22,11 +22,18 @@ DEADLINE_S = 180.0
 VERIFY_S = 6 * 3600.0
 COSTS: dict[str, CostPrior] = {
     "storj": CostPrior(
-        downtime_s=120.0, settle_s=5.0, deadline_s=DEADLINE_S, verify_s=VERIFY_S, pauses=("storage_gb",)
+        downtime_s=120.0,
+        settle_s=5.0,
+        deadline_s=DEADLINE_S,
+        verify_s=VERIFY_S,
+        pauses=("storage_gb",),
+        read_every_s=600.0,
     ),
-    "golem": CostPrior(downtime_s=60.0, settle_s=5.0, deadline_s=DEADLINE_S, verify_s=VERIFY_S),
+    "golem": CostPrior(
+        downtime_s=60.0, settle_s=5.0, deadline_s=DEADLINE_S, verify_s=VERIFY_S, read_every_s=600.0
+    ),
 }
-OTHER_COST = CostPrior(downtime_s=5.0, settle_s=5.0, deadline_s=DEADLINE_S, verify_s=VERIFY_S)
+OTHER_COST = CostPrior(downtime_s=5.0, settle_s=5.0, deadline_s=DEADLINE_S, verify_s=VERIFY_S, read_every_s=600.0)
 
 
 class EmulatedOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from orch.errors import ShapeError
+from orch.model.kept import kept_by
 from orch.model.readings import Reading
 from orch.protocols import golem_answers as answers
 from orch.protocols import golem_signs as signs
@@ -30,6 +31,7 @@ from orch.protocols.golem_work import allocation_of, committed_of, compared, use
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from orch.model.money import Accrual
     from orch.model.wire import NoReply, Reply
     from orch.protocols.base import Context, Endpoint
 
@@ -101,7 +103,7 @@ class Golem:
             health=health,
             health_reason=reason,
             last_seen_at=memory.last_seen_at,
-            accruals=tuple(memory.accruals.values()),
+            accruals=_accruals(memory),
             allocation=allocation_of(memory),
             used=used_of(memory, work.saturation),
             committed=committed_of(memory),
@@ -206,9 +208,18 @@ def _without(memory: GolemMemory, kind: str, name: str, now: datetime) -> GolemM
 
 def _with_work(before: GolemMemory, memory: GolemMemory) -> GolemMemory:
     """The memory with what agreements say about demand, worked out anew where an answer has a bearing on it."""
-    if all(getattr(before, each) == getattr(memory, each) for each in _BEARING):
+    for each in _BEARING:
+        old, new = getattr(before, each), getattr(memory, each)
+        if old is not new and old != new:
+            break
+    else:
         return memory
     return msgspec.structs.replace(memory, work=work_of(memory))
+
+
+@kept_by(lambda memory: (memory.accruals,), lambda memory: memory.context.node)
+def _accruals(memory: GolemMemory) -> tuple[Accrual, ...]:
+    return tuple(memory.accruals.values())
 
 
 def _content_type(memory: GolemMemory) -> str | None:

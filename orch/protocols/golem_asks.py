@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from orch.protocols.golem_memory import GolemMemory
 
 PERIOD_S = 60.0
+NOTES_S = 120.0
+"""Debit notes come every two minutes, and what is offered changes when somebody changes it."""
 INVOICES_S = 300.0
 RUNNING_S = 120.0
 SIGNS_S = 300.0
@@ -57,12 +59,31 @@ _PAYMENT = "/payment-api/v1"
 _MARKET = "/market-api/v1"
 
 
+@kept_by(
+    lambda memory, now: (
+        memory.options,
+        memory.identity,
+        memory.emulated,
+        memory.digest,
+        memory.pays,
+        memory.pay_pages,
+        memory.invoices,
+        memory.invoice_pages,
+        memory.payment_pages,
+        memory.rejections,
+        memory.running,
+        memory.terms,
+        memory.no_terms,
+        str(now.timestamp() // 3600),
+    ),
+    lambda memory, _: memory.context.node,
+)
 def endpoints_of(memory: GolemMemory, now: datetime) -> tuple[Endpoint, ...]:
     """Everything that may be asked; money only once the identity of the key is known."""
     always = (
         _get(memory, "me", "/me", vital=True),
-        _get(memory, "net", "/net-api/v2/net/status"),
-        _get(memory, "offers", f"{_MARKET}/offers"),
+        _get(memory, "net", "/net-api/v2/net/status", period_s=NOTES_S),
+        _get(memory, "offers", f"{_MARKET}/offers", period_s=NOTES_S),
         _get(memory, "agreements", f"{_MARKET}/agreements?state=Approved"),
         _file(memory, "hardware"),
         _file(memory, "presets"),
@@ -125,7 +146,7 @@ def _file_at(place: str, base_dir: str, key: str) -> Endpoint:
         request = HttpRequest(url=f"{place.rstrip('/')}/{key}.json")
     else:
         request = FileRead(path=str(Path(base_dir, place, f"{key}.json")))
-    return Endpoint(key=key, request=request, period_s=PERIOD_S, lane="slow")
+    return Endpoint(key=key, request=request, period_s=NOTES_S, lane="slow")
 
 
 def _list(
@@ -160,7 +181,7 @@ def _stamp(moment: datetime) -> str:
 def _pay_endpoints(memory: GolemMemory, now: datetime) -> list[Endpoint]:
     """The list, and the open agreements that it does not bring again."""
     after = memory.digest.pays_after
-    found = _list(memory, now, "payAgreements", after, PERIOD_S, "fast", more=memory.pay_pages.more)
+    found = _list(memory, now, "payAgreements", after, NOTES_S, "fast", more=memory.pay_pages.more)
     for pay in map(memory.pays.__getitem__, memory.digest.open_pays):
         if pay.created_at is None or after is None or pay.created_at <= after:
             running = pay.agreement_id in (memory.running or ())

@@ -82,6 +82,17 @@ class Storj:
         """An empty memory."""
         return Memory(options=options, context=context)
 
+    @kept_by(
+        lambda self, memory, now: (  # noqa: ARG005 - named as the method's
+            memory.options,
+            memory.node and memory.node.satellites,
+            memory.gone,
+            memory.paystubs,
+            memory.troubles,
+            str(now.timestamp() // 600),
+        ),
+        lambda self, memory, now: memory.context.node,  # noqa: ARG005 - named as the method's
+    )
     def endpoints(self, memory: Memory, now: datetime) -> tuple[Endpoint, ...]:
         """The node, all satellites merged, three questions per satellite, statements and notifications.
 

@@ -134,8 +134,29 @@ def accruals(memory: Memory, now: datetime) -> tuple[Accrual, ...]:
             found += _estimated(
                 memory, estimate, joined.get(estimate.satellite), lost.get(estimate.satellite), now
             )
-    references = _payments(memory, now)
-    guessed = {(each.satellite, each.month) for each in memory.estimates if each.held_rate > 0}
+    guessed = sorted((each.satellite, each.month) for each in memory.estimates if each.held_rate > 0)
+    found += _of_statements(memory, guessed, now)
+    return tuple(sorted(found, key=attrgetter("stream", "kind")))
+
+
+@kept_by(
+    lambda memory, guessed, now: (
+        memory.paystubs,
+        memory.satellites,
+        memory.receipts,
+        memory.receipts_read,
+        memory.troubles,
+        memory.node and memory.node.satellites,
+        str(guessed),
+        month_name(now),
+    ),
+    lambda memory, _guessed, _now: memory.context.node,
+)
+def _of_statements(memory: Memory, guessed: list[tuple[str, str]], now: datetime) -> list[Accrual]:
+    """The streams of months that are stated; of those `guessed` before, money held back was told already."""
+    joined = {key: month.joined_at for key, month in memory.satellites}
+    references, lost = _payments(memory, now), _disqualified(memory)
+    found: list[Accrual] = []
     for stub, returned in _with_returned(memory.paystubs):
         key = (stub.satellite, stub.month)
         found += _stated(
@@ -146,7 +167,7 @@ def accruals(memory: Memory, now: datetime) -> tuple[Accrual, ...]:
             gone=stub.satellite in lost,
             held_was_guessed=key in guessed,
         )
-    return tuple(sorted(found, key=attrgetter("stream", "kind")))
+    return found
 
 
 def _disqualified(memory: Memory) -> dict[str, datetime]:
