@@ -7,11 +7,18 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 GRACE_S = 2.0
+
+# Where a test does not say otherwise: enough for each run, and no clock decides over a property.
+# `--hypothesis-profile=thorough` looks longer.
+settings.register_profile("quick", max_examples=50, deadline=None)
+settings.register_profile("thorough", max_examples=500, deadline=None)
+settings.load_profile("quick")
 
 
 @pytest.fixture(autouse=True)

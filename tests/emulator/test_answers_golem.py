@@ -55,6 +55,7 @@ def test_totals_are_the_truth_to_the_last_atom(world, client):
         assert len(listed) > 200
 
 
+@pytest.mark.slow
 def test_cost_is_threads_and_time_at_the_agreed_price(client):
     me = client.json("golem", "/me")["identity"]
     for row in rows(client, "invoices")[-30:]:

@@ -176,6 +176,7 @@ def test_a_batch_is_answered_in_order(world, client):
     assert client.ask("streamr_rpc", "/").status == 405
 
 
+@pytest.mark.slow
 def test_sponsorships_run_dry_and_are_funded_again(worlds, clients):
     dry = 0
     for seed in range(3):

@@ -35,6 +35,7 @@ def test_construction_and_resumption_give_the_same_world():
     assert built.state == resumed.state
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(st.lists(st.integers(1, 4 * 86_400), max_size=12))
 def test_state_does_not_depend_on_how_often_it_is_asked(worlds, seconds):
@@ -104,6 +105,7 @@ def test_the_best_split_fits_and_leaves_the_reserve_and_the_floors(world):
             assert POOR_SPLIT[node].or_zero(name) >= FLOORS[node].or_zero(name)
 
 
+@pytest.mark.slow
 def test_true_rate_is_what_time_shows(worlds):
     ratios = {node: [] for node in ("disk", "compute", "relay")}
     for seed in range(5):
