@@ -16,6 +16,7 @@ from statistics import median, quantiles
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from bench import web_page
 from bench.machine import load, machine, memory
 from bench.peers import Time, peers
 from bench.web_engine import watched
@@ -46,7 +47,8 @@ def run(*, quick: bool = False) -> dict[str, Any]:
 
     Returns:
         `{bench, quick, machine, load, aims, histories, met}`; `histories` holds one row per length of history,
-        times in ms: `answers` by question and connections, `stream`, and `ticks` left alone and under load.
+        times in ms: `answers` by question and connections, `stream`, `ticks` left alone and under load, and what
+        the reader of the `page` waits for in a browser, where there is one.
     """
     before = load()
     days = (1, 2) if quick else DAYS
@@ -93,6 +95,8 @@ def show(result: dict[str, Any]) -> None:
         )
         for name, each in row["ticks"].items():
             _print(f"tick {name}", each, f"{each['count']} ticks")
+        for what, measured, aim in web_page.lines(row["page"]):
+            print(f"  {what:34} {measured}{f'   (aim: {aim})' if aim else ''}")
     print()
     for name, met in result["met"].items():
         print(f"{'met' if met else 'MISSED':7} {name}")
@@ -121,6 +125,7 @@ def _measure(days: int, *, quick: bool) -> dict[str, Any]:
             answers = {name: _answers(engine, path, many, each_s) for name, path, many in _questions()}
             received = streams(engine.url, 10 if quick else READERS, long_s)
             busy = (busy_since, time.monotonic())
+            page = web_page.measure(engine.url, 1 if quick else web_page.ROUNDS)
             pss_mb = memory(engine.pid).pss
     return {
         "history": history,
@@ -128,6 +133,7 @@ def _measure(days: int, *, quick: bool) -> dict[str, Any]:
         "pss_mb": pss_mb,
         "answers": answers,
         "stream": _lags(engine.found["swaps"], received, 10 if quick else READERS, busy[1] - long_s),
+        "page": page,
         "ticks": {"left alone": _late(engine, alone), "under load": _late(engine, busy)},
     }
 

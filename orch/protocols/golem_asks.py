@@ -129,7 +129,9 @@ def _made(
     """The same for hours, and offered at every tick: made once."""
     bearer = () if app_key is None else (("Authorization", Secret(value=f"Bearer {app_key}")),)
     request = HttpRequest(url=url.rstrip("/") + path, secret_headers=bearer)
-    return Endpoint(key=key, request=request, period_s=period_s, lane=lane, vital=vital, once=once)
+    # Whether the daemon lives is asked before anything else that waits for the lane.
+    rank = 0 if vital else 10
+    return Endpoint(key=key, request=request, period_s=period_s, lane=lane, rank=rank, vital=vital, once=once)
 
 
 def _file(memory: GolemMemory, key: str) -> Endpoint:

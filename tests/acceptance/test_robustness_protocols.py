@@ -22,10 +22,10 @@ from orch.model.board import Dashboard
 from orch.store.database import open_read_only
 from orch.system.clock import ScaledClock
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 SPEED = 120.0
-PATIENCE_S = 90.0
+PATIENCE_S = 180.0
 SERVICES = {
     "disk": ("storj", "url"),
     "compute": ("golem", "url"),
@@ -115,7 +115,7 @@ def test_no_protocol_is_led_astray(house, tmp_path):
     time.sleep(1)
     before, turned_at = {node.name: node for node in board_of(engine).nodes}, board_of(engine).as_of
     await_board(engine, lambda node: node.name not in FALLEN or node.health != "online")
-    later = await_board(engine, lambda _: board_of(engine).as_of > turned_at + timedelta(minutes=100))
+    later = await_board(engine, lambda _: board_of(engine).as_of > turned_at + timedelta(minutes=180))
     began = time.monotonic()
     engine.stop()
     assert time.monotonic() - began < 5.0
