@@ -38,6 +38,7 @@ ENDLESS = {"promised": "too_large", "streamed": "too_large"}
 WITHOUT_NUMBERS = tuple(how for how in WAYS if how not in ("nan", "negative"))
 """A chain's answers hold no JSON numbers that mean anything."""
 LARGEST_JUMP_USD = Decimal("0.5")
+QUIET_BOARDS = 12
 
 
 def well_as(service, emulator):
@@ -102,6 +103,16 @@ def await_board(engine, wanted):
     raise AssertionError(missing)
 
 
+def await_history(engine):
+    """Until some boards in a row tell of no more than what is earned meanwhile: all of the past has been read."""
+    known, quiet, seen, until = {}, 0, 0, time.monotonic() + PATIENCE_S
+    while quiet < QUIET_BOARDS and time.monotonic() < until:
+        seen = engine.await_board(seen, 1.0) or seen
+        now = {node.name: earned(node) for node in board_of(engine).nodes}
+        still = all(abs(usd - known.get(name, Decimal(-9))) < LARGEST_JUMP_USD for name, usd in now.items())
+        known, quiet = (known, quiet + 1) if still else (now, 0)
+
+
 def earned(node):
     return node.earned_usd.settled + node.earned_usd.accrued + node.earned_usd.estimated
 
@@ -109,6 +120,7 @@ def earned(node):
 def test_no_protocol_is_led_astray(house, tmp_path):
     engine, bad, trap = house
     await_board(engine, lambda node: node.health == "online" and (earned(node) > 0 or "address" in node.name))
+    await_history(engine)
     for node in bad:
         node.turned.set()
     # Answers that were on their way come in.
