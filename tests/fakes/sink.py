@@ -19,6 +19,7 @@ class Sink:
         self.bodies: list[dict[str, Any]] = []
         self.statuses: list[int] = []
         self.asked = 0
+        self.reached = threading.Event()
         self.arrived = threading.Condition()
         self.hold = threading.Event()
         self.hold.set()
@@ -27,6 +28,7 @@ class Sink:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                sink.reached.set()
                 sink.hold.wait(30)
                 status = sink.take(body)
                 self.send_response(status)

@@ -120,13 +120,14 @@ def test_a_channel_that_hangs_holds_up_neither_the_sender_nor_the_others(made, s
     slow.hold.clear()
     notifier = made(channels={"slow": slow.url, "hook": sink.url}, most_waiting=2)
     notifier.send(notice(0, "slow"), reply_to="monitor")
+    assert slow.reached.wait(20)
     for number in range(1, 5):
         notifier.send(notice(number, "slow"), reply_to="monitor")
     notifier.send(notice(9), reply_to="monitor")
     found = told.await_count(3)
     assert NoticeDelivered(notice_id="n9", channel="hook") in found
     full = [each for each in found if isinstance(each, NoticeFailed)]
-    assert full
+    assert [each.notice_id for each in full] == ["n3", "n4"]
     assert all("wait for this channel already" in each.sentence for each in full)
     slow.close()
     notifier.close()
