@@ -1,19 +1,14 @@
 """People's orders to the reallocation actor: approvals, freezes, lost trust; what of them outlives a restart."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
 
-from actors.base import Actor
 from actors.reallocation import Reallocation, ReallocationPlan
 from actors.stage import Stage
 from orch.errors import JournalError
 from orch.messages import (
-    AllocationApplied,
-    AllocationRead,
-    AllocationRefused,
-    ApplyAllocation,
     ApprovePlan,
     ExecuteReallocation,
     Freeze,
@@ -21,7 +16,6 @@ from orch.messages import (
     HowStandsPlan,
     PausesLearned,
     PromoteLever,
-    ReadBack,
     ReallocationProposed,
     RejectPlan,
     RollBackReallocation,
@@ -36,46 +30,12 @@ from orch.reallocation.settings import LeverTiming, MoveLimits, SagaSettings
 from orch.reallocation.trust import TrustedLever
 from orch.system.journal import MemoryJournal
 from tests.fakes import moving
+from tests.fakes.movers import CORES, NEW, OLD, settle_in
+from tests.fakes.moving import START
 
-MOVING = vars(moving)
-START = datetime(2026, 1, 1, tzinfo=UTC)
-OLD = {"a": Resources(cpu_cores=6), "b": Resources(cpu_cores=2)}
-NEW = {"a": Resources(cpu_cores=3), "b": Resources(cpu_cores=5)}
 LEVERS = tuple(
     TrustedLever(name=LeverName(node=node, kind="emulated"), sets=RESOURCES, mode="auto") for node in ("a", "b")
 )
-
-
-class Note(Actor):
-    """Writes down what it is told."""
-
-    def __init__(self, name, house):
-        super().__init__(name, house)
-        self.seen = []
-
-    def handle(self, message):
-        self.seen.append(message)
-
-
-class Lever(Actor):
-    """A node's adapter that does what it is told, or refuses."""
-
-    def __init__(self, node, house, split):
-        super().__init__(f"adapter:{node}", house)
-        self.node, self.split, self.broken = node, split, 0
-
-    def handle(self, message):
-        address = {"reallocation_id": message.reallocation_id, "token": message.token, "node": self.node}
-        if isinstance(message, ReadBack):
-            has = self.split[self.node]
-            answer = AllocationRead(**address, allocation=has, committed=Resources(), connected=True)
-        elif isinstance(message, ApplyAllocation) and self.broken:
-            self.broken -= 1
-            answer = AllocationRefused(**address, sentence="the lever broke.", retryable=True)
-        else:
-            self.split[self.node] = message.goal
-            answer = AllocationApplied(**address)
-        self.tell("reallocation", answer)
 
 
 class House:
@@ -85,10 +45,7 @@ class House:
         self.stage, self.journal, self.mode = Stage(0, START), MemoryJournal(), mode
         self.house = self.stage.house(journal=self.journal)
         self.split = dict(OLD)
-        self.notes = {name: Note(name, self.house) for name in ("recorder", "monitor", "optimizer", "supervisor")}
-        self.levers = {node: Lever(node, self.house, self.split) for node in OLD}
-        for actor in (*self.notes.values(), *self.levers.values()):
-            self.stage.add(actor)
+        self.notes, self.levers = settle_in(self.stage, self.house, self.split)
         self.start()
 
     def start(self, levers=LEVERS):
@@ -111,11 +68,11 @@ class House:
 
     def look(self):
         levers = (LeverState(kind="emulated", sets=RESOURCES, mode=self.mode),)
-        nodes = {name: MOVING["node"](name, has, levers=levers) for name, has in self.split.items()}
-        return self.tell(SnapshotPublished(snapshot=MOVING["snapshot"](nodes, self.stage.now(), cpu_cores=8.0)))
+        nodes = {name: moving.node(name, has, levers=levers) for name, has in self.split.items()}
+        return self.tell(SnapshotPublished(snapshot=moving.snapshot(nodes, self.stage.now(), cpu_cores=CORES)))
 
     def plan(self, identity="p1", goal=NEW):
-        return replace(MOVING["plan"](dict(self.split), goal, identity), decided_at=self.stage.now())
+        return replace(moving.plan(dict(self.split), goal, identity), decided_at=self.stage.now())
 
     def propose(self, identity="p1", goal=NEW):
         return self.tell(ReallocationProposed(plan=self.plan(identity, goal)))
@@ -135,7 +92,7 @@ class House:
 
     def fail(self):
         """One move in mode auto whose first lever breaks: it is rolled back."""
-        self.levers["a"].broken = 1
+        self.levers["a"].faults = ["refuse"]
         goal = NEW if self.split == OLD else OLD
         self.tell(ExecuteReallocation(plan=self.plan(goal=goal), trigger="manual"))
         return self.run()
@@ -236,7 +193,7 @@ def test_a_move_that_runs_is_finished_or_put_back_in_spite_of_a_freeze():
     assert (house.split, house.moves()[0].state) == (NEW, "settled")
 
     house = House("auto")
-    house.levers["b"].broken = 1
+    house.levers["b"].faults = ["refuse"]
     house.tell(ExecuteReallocation(plan=house.plan(), trigger="auto"))
     house.tell(Freeze(until=START + timedelta(hours=2))).run()
     assert (house.split, house.moves()[0].state) == (OLD, "rolled_back")

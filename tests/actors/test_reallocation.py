@@ -1,77 +1,31 @@
 """The reallocation actor on the stage: its journal first, its readers told, its sagas taken up again."""
 
 import logging
-from datetime import UTC, datetime
 
 import pytest
 
-from actors.base import Actor
 from actors.reallocation import Reallocation, ReallocationPlan
 from actors.stage import Stage
 from orch.errors import JournalError
 from orch.messages import (
     ActorFailed,
-    AllocationApplied,
-    AllocationRead,
-    AllocationRefused,
-    ApplyAllocation,
     ExecuteReallocation,
     GuardsChanged,
-    ReadBack,
     ReallocationChanged,
     RollBackReallocation,
     SnapshotPublished,
 )
-from orch.model.resources import Resources, total
+from orch.model.resources import Resources
 from orch.reallocation.guards import guards_at
 from orch.reallocation.recovery import history
 from orch.reallocation.settings import LeverTiming, MoveLimits, SagaSettings
 from orch.reallocation.story import stories
 from tests.fakes import moving
+from tests.fakes.movers import CORES, NEW, OLD, settle_in
+from tests.fakes.moving import START
 
-MOVING = vars(moving)
-START = datetime(2026, 1, 1, tzinfo=UTC)
-OLD = {"a": Resources(cpu_cores=6), "b": Resources(cpu_cores=2)}
-NEW = {"a": Resources(cpu_cores=3), "b": Resources(cpu_cores=5)}
 SETTINGS = SagaSettings(usual=LeverTiming(settle_s=2, deadline_s=20), undo_attempts=2)
 LIMITS = MoveLimits()
-
-
-class Note(Actor):
-    """Writes down what it is told."""
-
-    def __init__(self, name, house):
-        super().__init__(name, house)
-        self.seen = []
-
-    def handle(self, message):
-        self.seen.append(message)
-
-
-class Lever(Actor):
-    """A node's adapter: `faults` are `refuse` or `ignore`, one per pull."""
-
-    def __init__(self, node, house, split):
-        super().__init__(f"adapter:{node}", house)
-        self.node, self.split, self.faults = node, split, []
-
-    def handle(self, message):
-        address = {"reallocation_id": message.reallocation_id, "token": message.token, "node": self.node}
-        match message:
-            case ReadBack():
-                answer = AllocationRead(
-                    **address, allocation=self.split[self.node], committed=Resources(), connected=True
-                )
-            case ApplyAllocation(goal=goal):
-                fault = self.faults.pop(0) if self.faults else None
-                if fault == "refuse":
-                    answer = AllocationRefused(**address, sentence="the lever broke.", retryable=True)
-                else:
-                    if fault is None:
-                        self.split[self.node] = goal
-                    assert total(self.split.values()).or_zero("cpu_cores") <= 8
-                    answer = AllocationApplied(**address)
-        self.tell("reallocation", answer)
 
 
 class PowerCutError(Exception):
@@ -107,10 +61,7 @@ class House:
         self.paper = paper or Paper()
         self.house = self.stage.house(journal=self.paper)
         self.split = dict(OLD)
-        self.notes = {name: Note(name, self.house) for name in ("recorder", "monitor", "optimizer", "supervisor")}
-        self.levers = {node: Lever(node, self.house, self.split) for node in nodes}
-        for actor in (*self.notes.values(), *self.levers.values()):
-            self.stage.add(actor)
+        self.notes, self.levers = settle_in(self.stage, self.house, self.split, nodes)
         self.start()
 
     def start(self):
@@ -121,11 +72,11 @@ class House:
         return self
 
     def order(self, present=OLD, goal=NEW, trigger="auto"):
-        nodes = {name: MOVING["node"](name, has) for name, has in self.split.items()}
-        self.tell(SnapshotPublished(snapshot=MOVING["snapshot"](nodes, self.stage.now(), cpu_cores=8.0)))
+        nodes = {name: moving.node(name, has) for name, has in self.split.items()}
+        self.tell(SnapshotPublished(snapshot=moving.snapshot(nodes, self.stage.now(), cpu_cores=CORES)))
         # Orders overtake snapshots that still wait.
         self.stage.drain()
-        return self.tell(ExecuteReallocation(plan=MOVING["plan"](present, goal), trigger=trigger))
+        return self.tell(ExecuteReallocation(plan=moving.plan(present, goal), trigger=trigger))
 
     def run(self, seconds=300):
         deaths = len(self.deaths())
@@ -175,8 +126,8 @@ def test_guards_are_told_at_the_start_while_it_runs_and_when_a_hold_ends():
     assert {hold.node for hold in house.guards().holds} == {"a", "b"}
 
     house.run(3600)
-    nodes = {name: MOVING["node"](name, has) for name, has in house.split.items()}
-    house.tell(SnapshotPublished(snapshot=MOVING["snapshot"](nodes))).run(1)
+    nodes = {name: moving.node(name, has) for name, has in house.split.items()}
+    house.tell(SnapshotPublished(snapshot=moving.snapshot(nodes))).run(1)
     assert house.guards().holds == ()
 
 

@@ -4,24 +4,22 @@ import pytest
 
 from tests.fakes import moving
 
-MOVING = vars(moving)
-
 
 @pytest.fixture(scope="session")
 def make_node():
-    return MOVING["node"]
+    return moving.node
 
 
 @pytest.fixture(scope="session")
 def make_snapshot():
-    return MOVING["snapshot"]
+    return moving.snapshot
 
 
 @pytest.fixture(scope="session")
 def make_plan():
-    return MOVING["plan"]
+    return moving.plan
 
 
 @pytest.fixture(scope="session")
 def make_record():
-    return MOVING["record"]
+    return moving.record
