@@ -12,13 +12,14 @@ from orch.alerts.engine import advance
 from orch.alerts.rules import ActorTrouble, Facts, check_alerts
 from orch.model.money import Price, PriceNow
 from orch.model.moves import Change, Reallocation
-from orch.model.plans import Blocker, Decision, Plan
+from orch.model.plans import Blocker
 from orch.model.readings import Finding
 from orch.model.resources import Resources
-from tests.fakes.values import node_state, rate, reallocation, snapshot
+from tests.fakes.values import decision, node_state, plan, rate, reallocation, snapshot
 
 if TYPE_CHECKING:
     from orch.model.fleet import NodeState, Snapshot
+    from orch.model.plans import Decision, Plan
 
 T0 = datetime(2026, 11, 22, tzinfo=UTC)
 TICK = timedelta(seconds=60)
@@ -44,44 +45,22 @@ def fleet(*nodes: NodeState, prices=None, busy: float = 1.0) -> Snapshot:
     )
 
 
-def decision(*blockers: Blocker, net: str = "0.5") -> Decision:
-    return Decision(
-        id="d1",
-        decided_at=T0,
-        verdict="stay",
+def waiting(*blockers: Blocker, net: str = "0.5") -> Decision:
+    return decision(
         reasons=("LEVER_IN_SUGGEST_MODE",),
-        sentence="",
-        strategy="threshold",
-        solver="linear",
-        solver_chain=("linear",),
         plan_id="p1",
-        from_value={},
-        to_value={},
         gain_usd_per_hour=rate(0.02),
         gain_usd=Decimal("0.6"),
         cost_usd=Decimal("0.1"),
         net_benefit_usd=Decimal(net),
         net_benefit_pct=83.0,
-        horizon_h=24.0,
         can_reallocate=False,
         blockers=blockers,
     )
 
 
-def plan(improvement: float) -> Plan:
-    known = decision()
-    fields = {f: getattr(known, f) for f in known.__struct_fields__ if f not in ("id", "verdict", "plan_id")}
-    return Plan(
-        id="p1",
-        decision_id="d1",
-        status="optimal",
-        bound=None,
-        gap_pct=0.0,
-        dual_prices=Resources(),
-        improvement_pct=improvement,
-        opportunities=(),
-        **fields,
-    )
+def better(improvement: float) -> Plan:
+    return plan(waiting(), improvement_pct=improvement)
 
 
 def move(state: str, reason: str | None = None, ended: datetime | None = None) -> Reallocation:
@@ -140,7 +119,7 @@ def test_low_earnings():
 
 def test_an_opportunity_that_waits_for_a_person():
     waits = facts(
-        decision=decision(Blocker(code="LEVER_IN_SUGGEST_MODE", sentence="suggest only.")), plan=plan(8.0)
+        decision=waiting(Blocker(code="LEVER_IN_SUGGEST_MODE", sentence="suggest only.")), plan=better(8.0)
     )
     assert run(during(0, 10, 30, waits)) == [
         (5, "raised", "reallocation_opportunity", None),
@@ -149,7 +128,7 @@ def test_an_opportunity_that_waits_for_a_person():
 
 
 def test_an_opportunity_that_does_not_pay_is_not_told():
-    waits = facts(decision=decision(Blocker(code="HOLD_ACTIVE", sentence="held."), net="-0.1"), plan=plan(8.0))
+    waits = facts(decision=waiting(Blocker(code="HOLD_ACTIVE", sentence="held."), net="-0.1"), plan=better(8.0))
     assert run(during(0, 10, 30, waits)) == []
 
 
@@ -167,7 +146,7 @@ def test_resource_contention():
 
 
 def test_optimization_potential():
-    assert run(during(0, 70, 120, facts(plan=plan(25.0)))) == [
+    assert run(during(0, 70, 120, facts(plan=better(25.0)))) == [
         (60, "raised", "optimization_potential", None),
         (79, "resolved", "optimization_potential", None),
     ]

@@ -16,16 +16,16 @@ from click.testing import CliRunner
 from orch.cli import main
 from orch.model.alerts import Alert
 from orch.model.board import Dashboard, EngineView, Kpis, NodeView, OpportunityView, TotalView
-from orch.model.fleet import Limits, NodeState, Snapshot
 from orch.model.money import EarnedUsd, Entry, Rate
-from orch.model.moves import Change, Reallocation
-from orch.model.plans import Blocker, Decision, Opportunity, Plan, PlanStanding
+from orch.model.moves import Change
+from orch.model.plans import Blocker, Opportunity, PlanStanding
 from orch.model.resources import ZERO, Resources
 from orch.store.database import open_for_writing
 from orch.store.shelf import Shelf
 from orch.system.paths import DATABASE_FILE, EngineInfo, web_token, write_engine
 from orch.web.backend import Backend, BoardSlot
 from orch.web.server import WebServer
+from tests.fakes import values
 
 START = datetime(2026, 3, 1, 10, 0, tzinfo=UTC)
 NOW = START + timedelta(minutes=30)
@@ -84,37 +84,27 @@ def alert(alert_id="a1", severity="warning", state="firing", **changes):
 
 def move(move_id="r1", state="settled", when=START, **changes):
     taken = 1.5 if state == "settled" else None
+    over = state in ("settled", "rolled_back", "stuck", "refused")
     fields = {
-        "id": move_id,
         "plan_id": "p1",
         "decision_id": "d1",
         "state": state,
-        "trigger": "auto",
         "started_at": when,
-        "ended_at": when + timedelta(minutes=1)
-        if state in ("settled", "rolled_back", "stuck", "refused")
-        else None,
+        "ended_at": when + timedelta(minutes=1) if over else None,
         "changes": (Change(node="disk", resource="cpu_cores", from_value=6.0, to_value=1.5, read_back=taken),),
         "reasons": ("GAIN_ABOVE_COST",),
         "sentence": "Move 4.5 cores from disk to compute.",
         "predicted_gain_usd_per_hour": rate(0.02),
         "cost_usd": Decimal("0.0016"),
-        "realised_gain_usd_per_hour": None,
-        "verdict": "pending",
-        "rolled_back_reason": None,
     }
-    return Reallocation(**{**fields, **changes})
+    return values.reallocation(move_id, **fields | changes)
 
 
 def decision(decision_id="d1", when=START, **changes):
     fields = {
-        "id": decision_id,
         "decided_at": when,
-        "verdict": "stay",
         "reasons": ("HOLD_ACTIVE", "GAIN_BELOW_COST"),
         "sentence": "Stay: disk rests.",
-        "strategy": "threshold",
-        "solver": "linear",
         "solver_chain": ("linear", "greedy"),
         "plan_id": f"p{decision_id[1:]}",
         "from_value": BEFORE,
@@ -124,36 +114,31 @@ def decision(decision_id="d1", when=START, **changes):
         "cost_usd": Decimal("0.0016"),
         "net_benefit_usd": Decimal("0.4073"),
         "net_benefit_pct": 99.6,
-        "horizon_h": 24.0,
         "can_reallocate": False,
         "blockers": (
             Blocker(code="HOLD_ACTIVE", sentence="disk rests.", node="disk", until=when + timedelta(minutes=42)),
         ),
     }
-    return Decision(**{**fields, **changes})
+    return values.decision(decision_id, **fields | changes)
 
 
 def plan(of):
-    taken = {name: getattr(of, name) for name in of.__struct_fields__ if name in Plan.__struct_fields__}
-    return Plan(
-        **{**taken, "id": of.plan_id},
-        decision_id=of.id,
-        status="optimal",
+    opportunity = Opportunity(
+        kind="misallocated",
+        node="compute",
+        resource="cpu_cores",
+        from_value=2.0,
+        to_value=6.5,
+        usd_per_hour=rate(0.0213),
+        evidence="estimated",
+    )
+    return values.plan(
+        of,
         bound=1.0,
         gap_pct=0.0,
         dual_prices=Resources(cpu_cores=0.0024),
         improvement_pct=41.0,
-        opportunities=(
-            Opportunity(
-                kind="misallocated",
-                node="compute",
-                resource="cpu_cores",
-                from_value=2.0,
-                to_value=6.5,
-                usd_per_hour=rate(0.0213),
-                evidence="estimated",
-            ),
-        ),
+        opportunities=(opportunity,),
     )
 
 
@@ -234,43 +219,21 @@ LEDGER = (
 
 def snapshot(when, tick):
     def state(name, usd):
-        return NodeState(
-            name=name,
+        return values.node_state(
+            name,
             host="here",
             protocol="storj",
             emulated=True,
-            health="online",
-            health_reason="",
             last_seen_at=when,
             resources_as_of=when,
             rate=rate(usd),
-            worth=None,
-            earned=EarnedUsd(),
-            points=None,
             allocation=BEFORE[name],
             used=Resources(cpu_cores=0.5),
-            committed=Resources(),
-            floor=Resources(),
-            limits=Limits(),
-            levers=(),
-            outlooks=(),
-            findings=(),
-            failures=(),
-            facts=(),
         )
 
-    return Snapshot(
-        tick=tick,
-        host="here",
-        taken_at=when,
-        due_at=when,
-        capacity=ZERO,
-        reserve=ZERO,
-        host_used=ZERO,
-        nodes=(state("disk", 0.01 + tick / 1000), state("compute", 0.03)),
-        prices=(),
-        earned=EarnedUsd(),
-    )
+    nodes = (state("disk", 0.01 + tick / 1000), state("compute", 0.03))
+    nothing = {"capacity": ZERO, "reserve": ZERO, "host_used": ZERO}
+    return values.snapshot(*nodes, at=when, tick=tick, host="here", **nothing)
 
 
 def write(data_dir, kind="emulated"):

@@ -9,20 +9,11 @@ from msgspec.structs import replace
 
 from orch.cli import applying
 from orch.errors import EngineError, UsageError
-from orch.model.plans import PlanStep
 from orch.model.resources import Resources
+from tests.fakes.values import plan_step
 
-GIVES = PlanStep(
-    index=0,
-    node="disk",
-    kind="release",
-    goal=Resources(cpu_cores=1.5),
-    undo=Resources(cpu_cores=6.0),
-    does=("docker update --cpus 1.5 disk",),
-    lever="docker",
-    mode="approve",
-)
-GETS = PlanStep(
+GIVES = plan_step()
+GETS = plan_step(
     index=1,
     node="compute",
     kind="grant",

@@ -4,20 +4,10 @@ from msgspec.structs import replace
 from rich.console import Console, Group
 
 from orch.cli.pages import moves_page, plan_page, steps_page
-from orch.model.plans import PlanStep
-from orch.model.resources import Resources
+from tests.fakes.values import plan_step
 
 LONG = "docker update --cpus 1.5 --memory 6442450944b --memory-swap 6442450944b a-container-with-quite-a-long-name"
-STEP = PlanStep(
-    index=0,
-    node="disk",
-    kind="release",
-    goal=Resources(cpu_cores=1.5),
-    undo=Resources(cpu_cores=6.0),
-    does=(LONG,),
-    lever="docker",
-    mode="approve",
-)
+STEP = plan_step(does=(LONG,))
 
 
 def text(*parts):

@@ -8,6 +8,7 @@ from typing import Any
 from orch.model.fleet import Limits, NodeState, Snapshot
 from orch.model.money import EarnedUsd, Rate
 from orch.model.moves import Reallocation
+from orch.model.plans import Decision, Plan, PlanStep
 from orch.model.resources import Resources
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -85,3 +86,61 @@ def reallocation(name: str = "r1", **rest: Any) -> Reallocation:
         "rolled_back_reason": None,
     }
     return Reallocation(**(known | rest))
+
+
+def decision(name: str = "d1", **rest: Any) -> Decision:
+    """A decision to stay, about nodes and money that nothing is known of."""
+    known: dict[str, Any] = {
+        "id": name,
+        "decided_at": NOON,
+        "verdict": "stay",
+        "reasons": ("GAIN_BELOW_COST",),
+        "sentence": "stays",
+        "strategy": "threshold",
+        "solver": "linear",
+        "solver_chain": ("linear",),
+        "plan_id": None,
+        "from_value": {},
+        "to_value": {},
+        "gain_usd_per_hour": None,
+        "gain_usd": None,
+        "cost_usd": None,
+        "net_benefit_usd": None,
+        "net_benefit_pct": None,
+        "horizon_h": 24.0,
+        "can_reallocate": True,
+        "blockers": (),
+    }
+    return Decision(**(known | rest))
+
+
+def plan(of: Decision | None = None, **rest: Any) -> Plan:
+    """The plan that a decision was about, which its solver holds for the best."""
+    of = of or decision()
+    shared = {name: getattr(of, name) for name in Plan.__struct_fields__ if name in Decision.__struct_fields__}
+    known: dict[str, Any] = {
+        "id": of.plan_id or "p1",
+        "decision_id": of.id,
+        "status": "optimal",
+        "bound": None,
+        "gap_pct": None,
+        "dual_prices": Resources(),
+        "improvement_pct": None,
+        "opportunities": (),
+    }
+    return Plan(**(shared | known | rest))
+
+
+def plan_step(**rest: Any) -> PlanStep:
+    """The first step of a plan: disk gives cores away, by a lever that waits for approval."""
+    known: dict[str, Any] = {
+        "index": 0,
+        "node": "disk",
+        "kind": "release",
+        "goal": Resources(cpu_cores=1.5),
+        "undo": Resources(cpu_cores=6.0),
+        "does": ("docker update --cpus 1.5 disk",),
+        "lever": "docker",
+        "mode": "approve",
+    }
+    return PlanStep(**(known | rest))

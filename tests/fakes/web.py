@@ -14,13 +14,13 @@ from orch.earnings.costs import RunningCosts
 from orch.model.alerts import Alert
 from orch.model.board import Dashboard, EngineView, Kpis, NodeKpis
 from orch.model.moves import Change
-from orch.model.plans import Blocker, Decision, Opportunity, PlanStanding
+from orch.model.plans import Blocker, Opportunity, PlanStanding
 from orch.model.resources import Resources
 from orch.reports.dashboard import Times, get_dashboard_metrics
 from orch.store.database import open_for_writing
 from orch.store.shelf import Shelf
 from orch.web.backend import Backend, BoardSlot
-from tests.fakes.values import NOON, node_state, rate, reallocation, snapshot
+from tests.fakes.values import NOON, decision, node_state, rate, reallocation, snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,16 +30,7 @@ if TYPE_CHECKING:
 
 TOKEN = "t" * 43
 ENGINE = EngineView(running=True, pid=1, version="1.2.3", mode="auto", kind="emulated", speed=60.0)
-DECISION = Decision(
-    id="d1",
-    decided_at=NOON,
-    verdict="stay",
-    reasons=("GAIN_BELOW_COST",),
-    sentence="stays",
-    strategy="threshold",
-    solver="linear",
-    solver_chain=("linear",),
-    plan_id=None,
+DECISION = decision(
     from_value={"disk": Resources(cpu_cores=1.0)},
     to_value={"disk": Resources(cpu_cores=2.0)},
     gain_usd_per_hour=rate(),
@@ -47,8 +38,6 @@ DECISION = Decision(
     cost_usd=Decimal("0.1"),
     net_benefit_usd=Decimal("0.4"),
     net_benefit_pct=80.0,
-    horizon_h=24.0,
-    can_reallocate=True,
     blockers=(Blocker(code="HOLD_ACTIVE", sentence="held", node="disk"),),
 )
 ALERT = Alert(

@@ -9,8 +9,8 @@ from types import MappingProxyType
 import pytest
 from msgspec.structs import replace
 
-from orch.model.fleet import LeverState, Limits, NodeState, Snapshot, Worth
-from orch.model.money import EarnedUsd, Price, PriceNow, Rate
+from orch.model.fleet import LeverState, NodeState, Snapshot, Worth
+from orch.model.money import Price, PriceNow, Rate
 from orch.model.moves import Guards
 from orch.model.problems import Activity
 from orch.model.readings import Outlook
@@ -18,6 +18,7 @@ from orch.model.resources import RESOURCES, Resources, resources
 from orch.planning.settings import NodeTerms, PlanSettings
 from orch.solvers import greedy, keep, linear
 from orch.strategies import threshold
+from tests.fakes import values
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -40,30 +41,18 @@ def rate(mean: float, evidence: str = "accrued") -> Rate:
 
 def state(name: str, allocation: Resources, used: Resources, earns: float | None, **more: object) -> NodeState:
     fields = {
-        "name": name,
         "host": "here",
         "protocol": "storj",
         "emulated": True,
-        "health": "online",
-        "health_reason": "",
         "last_seen_at": NOW,
         "resources_as_of": NOW - timedelta(seconds=30),
         "rate": None if earns is None else rate(earns),
         "worth": None if earns is None else Worth(base_usd_per_hour=earns),
-        "earned": EarnedUsd(),
-        "points": None,
         "allocation": allocation,
         "used": used,
-        "committed": Resources(),
-        "floor": Resources(),
-        "limits": Limits(),
         "levers": (LeverState(kind="emulated", sets=RESOURCES, mode="auto"),),
-        "outlooks": (),
-        "findings": (),
-        "failures": (),
-        "facts": (),
     }
-    return NodeState(**{**fields, **more})
+    return values.node_state(name, **fields | more)
 
 
 def core(worth: float, width: float) -> Activity:
@@ -116,18 +105,12 @@ def price(token: str, usd: str, status: str = "fresh") -> PriceNow:
 
 def snapshot(nodes: tuple[NodeState, ...] | None = None, **more: object) -> Snapshot:
     fields = {
-        "tick": 1,
         "host": "here",
-        "taken_at": NOW,
-        "due_at": NOW,
         "capacity": res(16.0, 32.0, 500.0, 8000.0),
         "reserve": res(0.5, 1.0, 20.0, 50.0),
-        "host_used": Resources(),
-        "nodes": fleet() if nodes is None else nodes,
         "prices": (price("GLM", "0.20"), price("DATA", "0.03")),
-        "earned": EarnedUsd(),
     }
-    return Snapshot(**{**fields, **more})
+    return values.snapshot(*(fleet() if nodes is None else nodes), at=NOW, **fields | more)
 
 
 SETTINGS = PlanSettings(

@@ -9,12 +9,12 @@ from types import SimpleNamespace
 import pytest
 
 from orch.model.alerts import Alert
-from orch.model.fleet import Limits, NodeState, Snapshot
-from orch.model.money import EarnedUsd, Entry, Rate
-from orch.model.moves import Change, Reallocation, StepRecord
-from orch.model.plans import Blocker, Decision, Plan
+from orch.model.money import Entry, Rate
+from orch.model.moves import Change, StepRecord
+from orch.model.plans import Blocker
 from orch.model.resources import ZERO, Resources
 from orch.store.database import open_for_writing
+from tests.fakes import values
 
 START = datetime(2026, 3, 1, 10, 0, tzinfo=UTC)
 
@@ -29,45 +29,25 @@ RATE = rate()
 
 
 def node_state(name="disk", health="online", rate=RATE, used=None, allocation=None, failures=()):
-    return NodeState(
-        name=name,
+    return values.node_state(
+        name,
         host="here",
         protocol="storj",
         emulated=True,
         health=health,
-        health_reason="",
         last_seen_at=START,
         resources_as_of=START,
         rate=rate,
-        worth=None,
-        earned=EarnedUsd(),
-        points=None,
         allocation=allocation or Resources(cpu_cores=2.0, memory_gb=4.0, storage_gb=1000.0),
         used=used or Resources(cpu_cores=0.5),
-        committed=Resources(),
-        floor=Resources(),
-        limits=Limits(),
-        levers=(),
-        outlooks=(),
-        findings=(),
         failures=failures,
-        facts=(),
     )
 
 
 def snapshot(when=START, nodes=None, prices=(), tick=1):
-    return Snapshot(
-        tick=tick,
-        host="here",
-        taken_at=when,
-        due_at=when,
-        capacity=ZERO,
-        reserve=ZERO,
-        host_used=ZERO,
-        nodes=tuple(nodes) if nodes is not None else (node_state(),),
-        prices=prices,
-        earned=EarnedUsd(),
-    )
+    given = (node_state(),) if nodes is None else nodes
+    nothing = {"capacity": ZERO, "reserve": ZERO, "host_used": ZERO}
+    return values.snapshot(*given, at=when, tick=tick, host="here", prices=prices, **nothing)
 
 
 def entry(entry_id="e1", usd="0.50", start=START, hours=1.0, **changes):
@@ -96,13 +76,9 @@ def entry(entry_id="e1", usd="0.50", start=START, hours=1.0, **changes):
 
 def decision(decision_id="d1", when=START, **changes):
     fields = {
-        "id": decision_id,
         "decided_at": when,
-        "verdict": "stay",
         "reasons": ("GAIN_BELOW_COST", "HOLD_ACTIVE"),
         "sentence": "Nothing to gain; 'it' stays.",
-        "strategy": "threshold",
-        "solver": "linear",
         "solver_chain": ("linear", "greedy"),
         "plan_id": "p1",
         "from_value": {"disk": Resources(cpu_cores=1.0)},
@@ -111,36 +87,22 @@ def decision(decision_id="d1", when=START, **changes):
         "gain_usd": Decimal("0.000000000000000001"),
         "cost_usd": Decimal("12.5"),
         "net_benefit_usd": Decimal("-12.5"),
-        "net_benefit_pct": None,
-        "horizon_h": 24.0,
         "can_reallocate": False,
         "blockers": (Blocker(code="HOLD_ACTIVE", sentence="held", node="disk", until=when),),
     }
-    return Decision(**{**fields, **changes})
+    return values.decision(decision_id, **fields | changes)
 
 
 def plan(plan_id="p1", decision_id="d1", when=START):
-    made = decision(decision_id, when)
-    taken = {name: getattr(made, name) for name in made.__struct_fields__ if name in Plan.__struct_fields__}
-    return Plan(
-        **{**taken, "id": plan_id},
-        decision_id=decision_id,
-        status="optimal",
-        bound=1.0,
-        gap_pct=0.0,
-        dual_prices=Resources(cpu_cores=0.1),
-        improvement_pct=None,
-        opportunities=(),
-    )
+    made = decision(decision_id, when, plan_id=plan_id)
+    return values.plan(made, bound=1.0, gap_pct=0.0, dual_prices=Resources(cpu_cores=0.1))
 
 
 def reallocation(reallocation_id="r1", state="applying", when=START, **changes):
     fields = {
-        "id": reallocation_id,
         "plan_id": "p1",
         "decision_id": "d1",
         "state": state,
-        "trigger": "auto",
         "started_at": when,
         "ended_at": None,
         "changes": (Change(node="disk", resource="cpu_cores", from_value=1.0, to_value=2.0, read_back=None),),
@@ -148,11 +110,8 @@ def reallocation(reallocation_id="r1", state="applying", when=START, **changes):
         "sentence": "disk gets a core",
         "predicted_gain_usd_per_hour": rate(0.01),
         "cost_usd": Decimal("0.01"),
-        "realised_gain_usd_per_hour": None,
-        "verdict": "pending",
-        "rolled_back_reason": None,
     }
-    return Reallocation(**{**fields, **changes})
+    return values.reallocation(reallocation_id, **fields | changes)
 
 
 def step(index=0, phase="forward", outcome="verified", when=START):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
@@ -10,34 +10,14 @@ from msgspec.structs import replace
 from orch.errors import UsageError
 from orch.model.alerts import Alert
 from orch.model.moves import Change
-from orch.model.plans import Blocker, Decision
+from orch.model.plans import Blocker
 from orch.model.resources import Resources
 from orch.store import lists
 from orch.store.database import open_for_writing
-from tests.fakes.values import reallocation
+from tests.fakes.values import NOON, decision, reallocation
 
-NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
-STAY = Decision(
-    id="d0",
-    decided_at=NOON,
-    verdict="stay",
-    reasons=("ALREADY_BEST",),
-    sentence="stays",
-    strategy="threshold",
-    solver="linear",
-    solver_chain=("linear",),
-    plan_id=None,
-    from_value={"disk": Resources(cpu_cores=1.0), 'odd"name': Resources(cpu_cores=1.0)},
-    to_value={"disk": Resources(cpu_cores=1.0), 'odd"name': Resources(cpu_cores=1.0)},
-    gain_usd_per_hour=None,
-    gain_usd=None,
-    cost_usd=None,
-    net_benefit_usd=None,
-    net_benefit_pct=None,
-    horizon_h=24.0,
-    can_reallocate=True,
-    blockers=(),
-)
+SAME = {"disk": Resources(cpu_cores=1.0), 'odd"name': Resources(cpu_cores=1.0)}
+STAY = decision("d0", reasons=("ALREADY_BEST",), from_value=SAME, to_value=SAME)
 HELD = Blocker(code="HOLD_ACTIVE", sentence="held", node="compute")
 
 
@@ -49,7 +29,7 @@ def alert(name: str, **rest) -> Alert:
 @pytest.fixture(scope="module")
 def database(tmp_path_factory):
     writer = open_for_writing(tmp_path_factory.mktemp("lists") / "orch.duckdb", "emulated", "h", NOON)
-    moved = {"disk": Resources(cpu_cores=2.0), 'odd"name': Resources(cpu_cores=1.0)}
+    moved = SAME | {"disk": Resources(cpu_cores=2.0)}
     writer.add_decision(STAY, None)
     writer.add_decision(replace(STAY, id="d1", verdict="move", reasons=("GAIN_ABOVE_COST",), to_value=moved), None)
     writer.add_decision(replace(STAY, id="d2", reasons=("GAIN_BELOW_COST", "HOLD_ACTIVE"), blockers=(HELD,)), None)

@@ -14,7 +14,7 @@ from orch.model.plans import Blocker, Plan, PlanStanding, PlanStep
 from orch.model.resources import Resources
 from orch.web.app import create_app
 from tests.fakes import web
-from tests.fakes.values import NOON
+from tests.fakes.values import NOON, plan
 
 STEP = PlanStep(index=0, node="disk", kind="grant", goal=Resources(cpu_cores=2.0), undo=Resources(cpu_cores=1.0))
 FROZEN = Blocker(code="FROZEN", sentence="Levers are frozen.")
@@ -22,22 +22,8 @@ STALE = Blocker(code="PLAN_STALE", sentence="disk has 3 cores now.")
 EXPIRED = Blocker(code="PLAN_EXPIRED", sentence="Plan p1 was made 60 min ago.")
 
 
-def plan() -> Plan:
-    known = msgspec.structs.asdict(web.DECISION)
-    for name in ("id", "verdict", "plan_id"):
-        known.pop(name)
-    return Plan(
-        id="p1",
-        decision_id="d7",
-        status="optimal",
-        bound=None,
-        gap_pct=None,
-        dual_prices=Resources(),
-        improvement_pct=None,
-        opportunities=(),
-        steps=(STEP,),
-        **known,
-    )
+def proposed() -> Plan:
+    return plan(web.DECISION, decision_id="d7", steps=(STEP,))
 
 
 class Engine:
@@ -59,7 +45,7 @@ def started(tmp_path_factory):
     place, engine = tmp_path_factory.mktemp("orders"), Engine()
     with web.serving(place, ask=engine, speed=60.0) as backend:
         with backend.shelf.reader() as connection:
-            body = msgspec.json.encode(plan()).decode()
+            body = msgspec.json.encode(proposed()).decode()
             connection.execute("UPDATE decisions SET plan_id = 'p1', plan = ?", [body])
         with TestClient(create_app(backend), base_url="http://127.0.0.1:8787") as client:
             yield backend, engine, client
@@ -100,8 +86,8 @@ def test_an_open_plan_is_approved_with_what_is_recorded_of_it(post, recorded, en
     response = post("/api/v1/plans/p1/approve")
 
     assert (response.status_code, response.json()["accepted"], response.json()["id"]) == (202, "approve", "p1")
-    assert recorded.tell == [("reallocation", ApprovePlan(plan_id="p1", plan=plan()))]
-    assert engine.asked == [("reallocation", HowStandsPlan(plan_id="p1", plan=plan()))]
+    assert recorded.tell == [("reallocation", ApprovePlan(plan_id="p1", plan=proposed()))]
+    assert engine.asked == [("reallocation", HowStandsPlan(plan_id="p1", plan=proposed()))]
 
 
 def test_some_steps_may_be_named(post, recorded):
