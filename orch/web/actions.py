@@ -15,7 +15,7 @@ import msgspec
 from anyio import to_thread
 from litestar import Request, Response, get, post
 from litestar.datastructures import State  # noqa: TC002 - Litestar reads annotations at run time
-from litestar.exceptions import NotFoundException, ServiceUnavailableException
+from litestar.exceptions import ServiceUnavailableException
 from litestar.openapi import ResponseSpec
 
 from orch.errors import EngineError, UsageError
@@ -23,7 +23,7 @@ from orch.messages import ApprovePlan, Freeze, HowStandsPlan, PromoteLever, Reje
 from orch.model.base import Value
 from orch.model.plans import Plan, PlanStanding
 from orch.store import queries
-from orch.web.answers import Name, as_json, backend_of, from_store, given
+from orch.web.answers import Name, as_json, backend_of, from_store, given, or_not_found
 from orch.web.refusals import errors
 from orch.web.shapes import ErrorBody, ErrorDetail, OrderTaken
 
@@ -63,10 +63,7 @@ TAKEN = {202: ResponseSpec(OrderTaken, description="The order was taken", genera
 @get("/api/v1/plans/{plan_id:str}", responses=given(Plan) | errors(400, 404, 503))
 async def plan(state: State, plan_id: Name) -> Response[bytes]:
     """One plan."""
-    found = await _recorded(state, plan_id)
-    if found is None:
-        raise NotFoundException(f"There is no plan {plan_id}")
-    return as_json(found)
+    return as_json(or_not_found(await _recorded(state, plan_id), f"There is no plan {plan_id}"))
 
 
 @post(

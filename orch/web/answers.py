@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import msgspec
 from litestar import Response
+from litestar.exceptions import NotFoundException
 from litestar.openapi import ResponseSpec
 from litestar.params import Parameter
 
@@ -60,6 +61,13 @@ async def from_store(state: State, question: Callable[[duckdb.DuckDBPyConnection
     """What a question makes of the database. Raises StoreError where it cannot be answered now."""
     desk: Desk = state.desk
     return await desk.ask(question)
+
+
+def or_not_found(found: T | None, otherwise: str) -> T:
+    """What was found. Raises NotFoundException, which says `otherwise`, where that is nothing."""
+    if found is None:
+        raise NotFoundException(otherwise)
+    return found
 
 
 def given(body: type[Any], description: str = "", media_type: str = JSON) -> dict[int, ResponseSpec]:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal
 
 from litestar import Response, get
 from litestar.datastructures import State  # noqa: TC002 - as above
-from litestar.exceptions import NotFoundException
 from litestar.openapi import ResponseSpec
 from litestar.params import Parameter
 from litestar.response import Stream
@@ -33,6 +32,7 @@ from orch.web.answers import (
     backend_of,
     from_store,
     given,
+    or_not_found,
     time_of,
 )
 from orch.web.refusals import errors
@@ -71,18 +71,14 @@ async def decisions(
 async def decision(state: State, decision_id: Name) -> Response[bytes]:
     """One decision."""
     found = await from_store(state, lambda store: queries.decision(store, decision_id))
-    if found is None:
-        raise NotFoundException(f"There is no decision {decision_id}")
-    return as_json(found)
+    return as_json(or_not_found(found, f"There is no decision {decision_id}"))
 
 
 @get("/api/v1/plan", responses=given(Plan) | errors(404, 503))
 async def plan(state: State) -> Response[bytes]:
     """The newest plan."""
     found = await from_store(state, queries.plan)
-    if found is None:
-        raise NotFoundException("There is no plan yet")
-    return as_json(found)
+    return as_json(or_not_found(found, "There is no plan yet"))
 
 
 @get("/api/v1/reallocations", responses=given(ReallocationPage) | errors(400, 503))
@@ -107,9 +103,7 @@ async def reallocations(
 async def reallocation(state: State, reallocation_id: Name) -> Response[bytes]:
     """One move."""
     found = await from_store(state, lambda store: queries.reallocation(store, reallocation_id))
-    if found is None:
-        raise NotFoundException(f"There is no reallocation {reallocation_id}")
-    return as_json(found)
+    return as_json(or_not_found(found, f"There is no reallocation {reallocation_id}"))
 
 
 @get("/api/v1/missed", responses=given(Missed) | errors(400, 503))
