@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -18,23 +18,18 @@ from orch.model.moves import Guards
 from orch.model.report import Comparison
 from orch.planning.problem import build_problem
 from orch.planning.settings import PlanSettings
-from orch.solvers.levels import evaluate
+from orch.replay.splits import LONGEST_STEP_S, distinct, held_in, income_of
 from orch.store.inputs import read_whole_inputs
 from orch.store.queries import decisions_by_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from datetime import datetime
 
     import duckdb
 
     from orch.model.fleet import Snapshot
-    from orch.model.problems import Problem
-    from orch.model.resources import Resources
+    from orch.replay.splits import Split
 
-Split: TypeAlias = "dict[str, Resources]"
-LONGEST_STEP_S = 3600.0
-"""Time without decisions (orch did not run) counts for this much at most."""
 MOST_SPLITS = 60
 SHORTEST_H = 1.0
 
@@ -74,7 +69,7 @@ def look_back(
     costs: dict[int, float] = {}
     for decision_id, decided_at, inputs in read_whole_inputs(connection, since, until):
         moments.append((decision_id, decided_at.timestamp()))
-        held.append({node.name: node.allocation for node in inputs.snapshot.nodes})
+        held.append(held_in(inputs.snapshot))
         cost = running_cost(inputs.snapshot)
         if cost is not None:
             costs.setdefault(int(decided_at.timestamp()) // 3600, cost)
@@ -88,9 +83,9 @@ def look_back(
     rows = read_whole_inputs(connection, since, until)
     for (_, _, inputs), split, hours in zip(rows, held, steps, strict=False):
         problem, _ = build_problem(inputs.snapshot, Guards(), _settings.decode(inputs.settings))
-        recorded += _income(problem, split) * hours
+        recorded += income_of(problem, split) * hours
         for index, each in enumerate(splits):
-            income[index] += _income(problem, each) * hours
+            income[index] += income_of(problem, each) * hours
     best = max(range(len(splits)), key=income.__getitem__)
     gained = recorded - income[0] - moving_cost_usd
     return Hindsight(
@@ -125,21 +120,9 @@ def _splits(connection: duckdb.DuckDBPyConnection, ids: list[str], held: list[Sp
     proposed = [
         {**split, **decisions[each].to_value} for each, split in zip(ids, held, strict=True) if each in decisions
     ]
-    found = _distinct([held[0], *held])
+    found = distinct([held[0], *held])
     left = MOST_SPLITS - len(found)
     if left <= 0:
         return found[:: math.ceil(len(found) / MOST_SPLITS)]
-    more = [each for each in _distinct(proposed) if each not in found]
+    more = [each for each in distinct(proposed) if each not in found]
     return found + more[:: max(1, math.ceil(len(more) / left))]
-
-
-def _distinct(splits: Iterable[Split]) -> list[Split]:
-    found: list[Split] = []
-    for split in splits:
-        if split not in found:
-            found.append(split)
-    return found
-
-
-def _income(problem: Problem, split: Split) -> float:
-    return math.fsum(evaluate(node, split.get(node.name, node.present)).mean for node in problem.nodes)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from msgspec.structs import replace
@@ -25,6 +25,7 @@ from orch.reallocation.guards import guards_of
 from orch.reallocation.holds import Past, remember
 from orch.replay.contenders import settled_story
 from orch.replay.noise import Difference, compare
+from orch.replay.splits import LONGEST_STEP_S, distinct, held_in, income_of
 from orch.solvers.answers import moving_cost
 from orch.solvers.levels import evaluate
 
@@ -37,11 +38,11 @@ if TYPE_CHECKING:
     from orch.replay.contenders import Entrant
     from orch.replay.market import Floats
     from orch.replay.recorded import Bench, Recorded
+    from orch.replay.splits import Split
 
-Split: TypeAlias = "dict[str, Resources]"
 
-LONGEST_STEP_S = 3600.0
-"""Time without decisions (orch did not run) counts for this much at most."""
+FORESIGHT = "perfect foresight"
+RECORDED = "as recorded"
 
 
 class Row(Value):
@@ -70,7 +71,7 @@ class _Course:
 
     def step(self, recorded: Recorded, bench: Bench, problem: Problem) -> None:
         inputs, now = recorded.inputs, recorded.decision.decided_at
-        self.split = {name: self.split.get(name, given) for name, given in split_of(inputs.snapshot).items()}
+        self.split = {name: self.split.get(name, given) for name, given in held_in(inputs.snapshot).items()}
         settings = replace(bench.settings(inputs.settings), solver=self.entrant.solver)
         decision, _ = decide(
             _with(inputs.snapshot, self.split, problem),
@@ -93,6 +94,26 @@ class _Course:
             cost = float(decision.cost_usd or 0)
         self.costs.append(cost)
         self.splits.append(self.split)
+
+
+class _Done(NamedTuple):
+    """What was done: the split, the time and the moving costs of each decision."""
+
+    splits: list[Split]
+    times: list[float]
+    costs: list[float]
+
+
+class _Way(NamedTuple):
+    """The splits that somebody held and what moving cost, by decision. Not `from_start`: held from before then."""
+
+    name: str
+    splits: list[Split]
+    costs: list[float]
+    from_start: bool = True
+
+    def path(self, start: Split) -> list[Split]:
+        return [start, *self.splits] if self.from_start else self.splits
 
 
 def what_if(
@@ -119,66 +140,77 @@ def what_if(
     Raises:
         StoreError: Fewer than two decisions can be replayed.
     """
-    courses: list[_Course] = []
-    done: list[Split] = []
-    times: list[float] = []
-    recorded_costs: list[float] = []
-    for recorded in read():
-        snapshot = recorded.inputs.snapshot
-        present = split_of(snapshot)
-        courses = courses or [_Course(each, present, limits) for each in entrants]
-        problem = problem_of(recorded, bench)
-        for course in courses:
-            course.step(recorded, bench, problem)
-        done.append(present)
-        times.append(recorded.decision.decided_at.timestamp())
-        moved = recorded.decision.verdict == "move"
-        recorded_costs.append(float(recorded.decision.cost_usd or 0) if moved else 0.0)
-        if told is not None:
-            told(len(done), whole)
-    if len(done) < 2:
+    courses, was = _played(read(), bench, entrants, limits, told, whole)
+    if len(was.splits) < 2:
         raise StoreError("Fewer than two decisions can be replayed: let orch run for a while.")
-    splits = _distinct([done[0], *done, *(each for course in courses for each in course.splits)])
-    hours = np.append(np.minimum(np.diff(times), LONGEST_STEP_S), 0.0) / 3600.0
+    splits = distinct([*was.splits, *(each for course in courses for each in course.splits)])
+    hours = np.append(np.minimum(np.diff(was.times), LONGEST_STEP_S), 0.0) / 3600.0
     income, moving = _incomes(read(), bench, splits)
     income *= hours[:, None]
-    ways = [(course.entrant.label, course.splits, course.costs) for course in courses]
-    ways.append(("as recorded", done, recorded_costs))
-    nothing = [0.0] * len(done)
-    if all(name != "keep" for name, _, _ in ways):
-        ways.append(("keep", [done[0]] * len(done), nothing))
-    best = int(np.argmax(income.sum(axis=0)))
-    ways.append(("best fixed", [splits[best]] * len(done), nothing))
-    ways.append(("perfect foresight", *_foreseen(splits, income, moving)))
-    days = np.unique(np.asarray(times, dtype=np.int64) // 86400, return_inverse=True)[1]
-    found = [
-        (name, income[np.arange(len(done)), [splits.index(each) for each in way]], np.asarray(costs), way)
-        for name, way, costs in ways
+    moments = np.arange(len(was.splits))
+    lines = [
+        (way, income[moments, [splits.index(each) for each in way.splits]])
+        for way in _ways(courses, was, splits, income, moving)
     ]
-    net = {name: earned - costs for name, earned, costs, _ in found}
-    bound = float(net["perfect foresight"].sum())
+    net = {way.name: earned - np.asarray(way.costs) for way, earned in lines}
+    bound = float(net[FORESIGHT].sum())
+    days = np.unique(np.asarray(was.times, dtype=np.int64) // 86400, return_inverse=True)[1]
 
     def daily(values: Floats) -> Floats:
         return np.bincount(days, weights=values).astype(np.float64)
 
     return tuple(
         Row(
-            name=name,
+            name=way.name,
             income_usd=float(earned.sum()),
-            moving_cost_usd=float(costs.sum()),
-            net_usd=float(net[name].sum()),
-            moves=sum(before != after for before, after in pairwise([way[0] if free else done[0], *way])),
-            regret_usd=bound - float(net[name].sum()),
-            versus_recorded=compare(daily(net[name]), daily(net["as recorded"]), seed),
+            moving_cost_usd=float(np.asarray(way.costs).sum()),
+            net_usd=float(net[way.name].sum()),
+            moves=sum(before != after for before, after in pairwise(way.path(was.splits[0]))),
+            regret_usd=bound - float(net[way.name].sum()),
+            versus_recorded=compare(daily(net[way.name]), daily(net[RECORDED]), seed),
         )
-        for name, earned, costs, way in found
-        for free in (name == "best fixed",)
+        for way, earned in lines
     )
 
 
-def split_of(snapshot: Snapshot) -> Split:
-    """What every node has."""
-    return {node.name: node.allocation for node in snapshot.nodes}
+def _played(
+    read: Iterable[Recorded],
+    bench: Bench,
+    entrants: Sequence[Entrant],
+    limits: MoveLimits,
+    told: Callable[[int, int], object] | None,
+    whole: int,
+) -> tuple[list[_Course], _Done]:
+    """Every entrant's way through the recorded decisions, and what was done."""
+    courses: list[_Course] = []
+    was = _Done([], [], [])
+    for recorded in read:
+        decision, present = recorded.decision, held_in(recorded.inputs.snapshot)
+        courses = courses or [_Course(each, present, limits) for each in entrants]
+        problem = problem_of(recorded, bench)
+        for course in courses:
+            course.step(recorded, bench, problem)
+        was.splits.append(present)
+        was.times.append(decision.decided_at.timestamp())
+        was.costs.append(float(decision.cost_usd or 0) if decision.verdict == "move" else 0.0)
+        if told is not None:
+            told(len(was.splits), whole)
+    return courses, was
+
+
+def _ways(
+    courses: Sequence[_Course], was: _Done, splits: Sequence[Split], income: Floats, moving: Floats
+) -> list[_Way]:
+    """Those of the entrants, then what they are compared with."""
+    ways = [_Way(course.entrant.label, course.splits, course.costs) for course in courses]
+    ways.append(_Way(RECORDED, was.splits, was.costs))
+    count = len(was.splits)
+    if all(way.name != "keep" for way in ways):
+        ways.append(_Way("keep", [was.splits[0]] * count, [0.0] * count))
+    best = int(np.argmax(income.sum(axis=0)))
+    ways.append(_Way("best fixed", [splits[best]] * count, [0.0] * count, from_start=False))
+    ways.append(_Way(FORESIGHT, *_foreseen(splits, income, moving)))
+    return ways
 
 
 def problem_of(recorded: Recorded, bench: Bench) -> Problem:
@@ -193,7 +225,7 @@ def _incomes(read: Iterable[Recorded], bench: Bench, splits: Sequence[Split]) ->
     income, moving = [], []
     for recorded in read:
         problem = problem_of(recorded, bench)
-        income.append([_income(problem, split) for split in splits])
+        income.append([income_of(problem, split) for split in splits])
         row = []
         for one in splits:
             nodes = tuple(replace(node, present=one.get(node.name, node.present)) for node in problem.nodes)
@@ -206,10 +238,6 @@ def _incomes(read: Iterable[Recorded], bench: Bench, splits: Sequence[Split]) ->
 
 def _known(split: Split, present: Split) -> Split:
     return {name: given for name, given in split.items() if name in present}
-
-
-def _income(problem: Problem, split: Split) -> float:
-    return math.fsum(evaluate(node, split.get(node.name, node.present)).mean for node in problem.nodes)
 
 
 def _foreseen(splits: Sequence[Split], income: Floats, moving: Floats) -> tuple[list[Split], list[float]]:
@@ -258,11 +286,3 @@ def _with(snapshot: Snapshot, split: Split, problem: Problem) -> Snapshot:
 def _within(amounts: Resources, given: Resources) -> Resources:
     """No more than was given."""
     return resources({name: min(amount, given.or_zero(name)) for name, amount in amounts.known()})
-
-
-def _distinct(splits: Iterable[Split]) -> list[Split]:
-    found: list[Split] = []
-    for split in splits:
-        if split not in found:
-            found.append(split)
-    return found
