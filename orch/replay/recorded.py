@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     import duckdb
 
     from orch.model.inputs import DecisionInputs
-    from orch.model.plans import Decision
+    from orch.model.plans import Decision, Plan
+    from orch.replay.contenders import Entrant
     from orch.solvers.base import Solver
     from orch.strategies.base import Fitted, StrategySpec
 
@@ -113,20 +114,36 @@ class Bench:
         inputs, known = recorded.inputs, recorded.decision
         settings = self.settings(inputs.settings)
         fitted = self.fitted(inputs.strategy, inputs.options)
-        found, _ = decide(
-            inputs.snapshot,
-            inputs.guards,
-            settings,
-            strategy=fitted.strategy,
-            options=fitted.options,
-            solvers=self.solvers(settings.solver),
-            decision_id=known.id,
-            plan_id=known.plan_id or f"p{known.id[1:]}",
-            now=known.decided_at,
-            previous_prices=inputs.prices or None,
-            foresight=inputs.foresight,
+        plan_id = known.plan_id or f"p{known.id[1:]}"
+        found, _ = decide_again(
+            inputs, settings, fitted, self.solvers(settings.solver), known.decided_at, known.id, plan_id
         )
         return found
+
+
+def decide_again(
+    inputs: DecisionInputs,
+    settings: PlanSettings,
+    who: Fitted | Entrant,
+    solvers: Mapping[str, Solver],
+    now: datetime,
+    decision_id: str,
+    plan_id: str,
+) -> tuple[Decision, Plan | None]:
+    """What somebody decides from what a decision was made of."""
+    return decide(
+        inputs.snapshot,
+        inputs.guards,
+        settings,
+        strategy=who.strategy,
+        options=who.options,
+        solvers=solvers,
+        decision_id=decision_id,
+        plan_id=plan_id,
+        now=now,
+        previous_prices=inputs.prices or None,
+        foresight=inputs.foresight,
+    )
 
 
 def decisions(connection: duckdb.DuckDBPyConnection) -> Iterator[Recorded]:

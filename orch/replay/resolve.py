@@ -8,9 +8,8 @@ import msgspec
 from msgspec.structs import replace
 
 from orch.errors import StoreError
-from orch.planning.decide import decide
 from orch.planning.settings import PlanSettings
-from orch.solvers.registry import solvers_for
+from orch.replay.recorded import decide_again
 from orch.store.inputs import read_inputs
 
 if TYPE_CHECKING:
@@ -32,18 +31,14 @@ def plan_with(bench: Bench, inputs: DecisionInputs, plan: Plan, solver: str) -> 
     """
     settings = replace(msgspec.msgpack.decode(inputs.settings, type=PlanSettings), solver=solver)
     fitted = bench.fitted(inputs.strategy, inputs.options)
-    _, found = decide(
-        inputs.snapshot,
-        inputs.guards,
+    _, found = decide_again(
+        inputs,
         settings,
-        strategy=fitted.strategy,
-        options=fitted.options,
-        solvers={**solvers_for("conic"), **solvers_for(solver), **bench.solvers(solver)},
-        decision_id=plan.decision_id,
-        plan_id=f"{plan.id} by {solver}",
-        now=plan.decided_at,
-        previous_prices=inputs.prices or None,
-        foresight=inputs.foresight,
+        fitted,
+        bench.solvers(solver),
+        plan.decided_at,
+        plan.decision_id,
+        f"{plan.id} by {solver}",
     )
     if found is None:
         raise StoreError("There was no node to plan for.")

@@ -19,12 +19,12 @@ from orch.errors import StoreError
 from orch.model.base import Value
 from orch.model.moves import Guards
 from orch.model.resources import Resources, resources, same
-from orch.planning.decide import decide
 from orch.planning.problem import build_problem
 from orch.reallocation.guards import guards_of
 from orch.reallocation.holds import Past, remember
 from orch.replay.contenders import settled_story
 from orch.replay.noise import Difference, compare
+from orch.replay.recorded import decide_again
 from orch.replay.splits import LONGEST_STEP_S, distinct, held_in, income_of
 from orch.solvers.answers import moving_cost
 from orch.solvers.levels import evaluate
@@ -73,18 +73,14 @@ class _Course:
         inputs, now = recorded.inputs, recorded.decision.decided_at
         self.split = {name: self.split.get(name, given) for name, given in held_in(inputs.snapshot).items()}
         settings = replace(bench.settings(inputs.settings), solver=self.entrant.solver)
-        decision, _ = decide(
-            _with(inputs.snapshot, self.split, problem),
-            guards_of(self._past, now, self._limits),
-            settings,
-            strategy=self.entrant.strategy,
-            options=self.entrant.options,
-            solvers=self.entrant.solvers,
-            decision_id=recorded.decision.id,
-            plan_id=f"p{recorded.decision.id[1:]}",
-            now=now,
-            previous_prices=inputs.prices or None,
-            foresight=inputs.foresight,
+        then = replace(
+            inputs,
+            snapshot=_with(inputs.snapshot, self.split, problem),
+            guards=guards_of(self._past, now, self._limits),
+        )
+        identity = recorded.decision.id
+        decision, _ = decide_again(
+            then, settings, self.entrant, self.entrant.solvers, now, identity, f"p{identity[1:]}"
         )
         cost = 0.0
         if decision.verdict == "move":
