@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
+from tests.fakes.sink import Sink
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -19,6 +21,14 @@ GRACE_S = 2.0
 settings.register_profile("quick", max_examples=50, deadline=None)
 settings.register_profile("thorough", max_examples=500, deadline=None)
 settings.load_profile("quick")
+
+
+@pytest.fixture
+def sink() -> Iterator[Sink]:
+    """A web hook that takes what is sent to people."""
+    found = Sink()
+    yield found
+    found.close()
 
 
 @pytest.fixture(autouse=True)

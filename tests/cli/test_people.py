@@ -6,14 +6,7 @@ import msgspec
 import pytest
 
 from orch.messages import SilenceAlert
-from tests.fakes.sink import CREDENTIAL, Sink
-
-
-@pytest.fixture
-def sink():
-    found = Sink()
-    yield found
-    found.close()
+from tests.fakes.sink import CREDENTIAL
 
 
 @pytest.fixture

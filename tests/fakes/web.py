@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from orch.messages import HowStandsPlan
 
 TOKEN = "t" * 43
+HERE = "http://127.0.0.1:8787"
 ENGINE = EngineView(running=True, pid=1, version="1.2.3", mode="auto", kind="emulated", speed=60.0)
 DECISION = decision(
     from_value={"disk": Resources(cpu_cores=1.0)},
@@ -92,6 +93,14 @@ def board(**rest: Any) -> Dashboard:
 def encoded(shown: Dashboard) -> bytes:
     """As the monitor encodes it."""
     return msgspec.json.Encoder(decimal_format="string").encode(shown)
+
+
+def error_of(response: Any) -> tuple[int, str]:
+    """The status and the code of a refusal, which has the one shape of all refusals."""
+    body = response.json()
+    assert set(body) == {"error"}
+    assert set(body["error"]) == {"code", "message", "details"}
+    return response.status_code, body["error"]["code"]
 
 
 @contextmanager

@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import socket
-import threading
+
+from tests.fakes.listening import Attendant
 
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 TEXT, CLOSE, PING = 1, 8, 9
@@ -18,7 +19,7 @@ def frame(text, kind=TEXT):
     return bytes([0x80 | kind]) + length + body
 
 
-class Server:
+class Server(Attendant):
     """Takes one connection after the other; `asked` are the lines of their requests.
 
     `status` other than 101 refuses; `sends` are sent after the upgrade, and then the connection stays open, unless
@@ -32,28 +33,22 @@ class Server:
         self._closes = closes
         self._location = location
         self._open = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"ws://127.0.0.1:{self._listener.getsockname()[1]}"
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"ws://127.0.0.1:{listener.getsockname()[1]}"
+        super().__init__(listener)
 
-    def _serve(self):
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            self._open.append(connection)
-            head = b""
-            while b"\r\n\r\n" not in head:
-                head += connection.recv(4096)
-            lines = head.decode().split("\r\n")
-            self.asked.append(lines[0])
-            connection.sendall(self._answer(lines))
-            for each in self._sends if self._status == 101 else ():
-                connection.sendall(each)
-            if self._closes or self._status != 101:
-                connection.close()
+    def attend(self, connection):
+        self._open.append(connection)
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += connection.recv(4096)
+        lines = head.decode().split("\r\n")
+        self.asked.append(lines[0])
+        connection.sendall(self._answer(lines))
+        for each in self._sends if self._status == 101 else ():
+            connection.sendall(each)
+        if self._closes or self._status != 101:
+            connection.close()
 
     def _answer(self, lines):
         if self._status != 101:
@@ -68,8 +63,6 @@ class Server:
 
     def close(self):
         """Free the port and end all connections."""
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
+        super().close()
         for each in self._open:
             each.close()
-        self._thread.join(timeout=5)

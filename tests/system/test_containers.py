@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
 
 import pytest
 
 from orch.system.containers import Mount, Published, read_containers
+from tests.fakes.listening import Attendant
 
 LISTED = [
     {"Id": "a" * 64, "Image": "storjlabs/storagenode:latest", "State": "running", "Names": ["/sn"]},
@@ -28,35 +28,24 @@ TOLD = {
 }
 
 
-class Docker:
+class Docker(Attendant):
     """Answers one connection after another with what it was told."""
 
     def __init__(self, path, answers):
         self.asked = []
         self._answers = answers
-        self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(str(path))
-        self._listener.listen()
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(path))
+        listener.listen()
+        super().__init__(listener)
 
-    def _serve(self):
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            with connection:
-                target = connection.recv(65_536).split()[1].decode()
-                self.asked.append(target)
-                status, body = self._answers(target)
-                head = f"HTTP/1.1 {status} OK\r\nContent-Length: {len(body)}\r\n\r\n"
-                connection.sendall(head.encode() + body)
-
-    def close(self):
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self._thread.join(timeout=5)
+    def attend(self, connection):
+        with connection:
+            target = connection.recv(65_536).split()[1].decode()
+            self.asked.append(target)
+            status, body = self._answers(target)
+            head = f"HTTP/1.1 {status} OK\r\nContent-Length: {len(body)}\r\n\r\n"
+            connection.sendall(head.encode() + body)
 
 
 @pytest.fixture

@@ -53,13 +53,6 @@ def notice(number: int = 1, channel: str = "hook", **rest) -> Notice:
 
 
 @pytest.fixture
-def sink():
-    found = Sink()
-    yield found
-    found.close()
-
-
-@pytest.fixture
 def told() -> Told:
     return Told()
 

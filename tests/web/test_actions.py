@@ -47,7 +47,7 @@ def started(tmp_path_factory):
         with backend.shelf.reader() as connection:
             body = msgspec.json.encode(proposed()).decode()
             connection.execute("UPDATE decisions SET plan_id = 'p1', plan = ?", [body])
-        with TestClient(create_app(backend), base_url="http://127.0.0.1:8787") as client:
+        with TestClient(create_app(backend), base_url=web.HERE) as client:
             yield backend, engine, client
 
 
@@ -75,13 +75,6 @@ def post(started, recorded):
     return post
 
 
-def refused(response):
-    body = response.json()
-    assert set(body) == {"error"}
-    assert set(body["error"]) == {"code", "message", "details"}
-    return response.status_code, body["error"]["code"]
-
-
 def test_an_open_plan_is_approved_with_what_is_recorded_of_it(post, recorded, engine):
     response = post("/api/v1/plans/p1/approve")
 
@@ -93,8 +86,8 @@ def test_an_open_plan_is_approved_with_what_is_recorded_of_it(post, recorded, en
 def test_some_steps_may_be_named(post, recorded):
     assert post("/api/v1/plans/p1/approve", json={"steps": [0]}).status_code == 202
     assert recorded.tell[0][1].steps == (0,)
-    assert refused(post("/api/v1/plans/p1/approve", json={"steps": [4]})) == (400, "bad_request")
-    assert refused(post("/api/v1/plans/p1/approve", json={"steps": "all"})) == (400, "bad_request")
+    assert web.error_of(post("/api/v1/plans/p1/approve", json={"steps": [4]})) == (400, "bad_request")
+    assert web.error_of(post("/api/v1/plans/p1/approve", json={"steps": "all"})) == (400, "bad_request")
     assert len(recorded.tell) == 1
 
 
@@ -117,7 +110,7 @@ def test_what_cannot_be_approved_is_refused_and_what_was_a_plan_is_recorded(
 
     response = post("/api/v1/plans/p1/approve")
 
-    assert refused(response) == expected
+    assert web.error_of(response) == expected
     error = response.json()["error"]
     assert error["message"] == "Do that."
     assert error["details"]["state"] == state
@@ -133,9 +126,9 @@ def test_a_plan_is_rejected_unless_it_was_decided(post, recorded, engine):
     assert post("/api/v1/plans/p1/reject").status_code == 202
     assert recorded.tell == [("reallocation", RejectPlan(plan_id="p1"))] * 2
     engine.standing = PlanStanding(plan_id="p1", state="decided", sentence="taken")
-    assert refused(post("/api/v1/plans/p1/reject")) == (409, "already_decided")
+    assert web.error_of(post("/api/v1/plans/p1/reject")) == (409, "already_decided")
     engine.standing = PlanStanding(plan_id="p1", state="unknown", sentence="none")
-    assert refused(post("/api/v1/plans/p1/reject")) == (404, "not_found")
+    assert web.error_of(post("/api/v1/plans/p1/reject")) == (404, "not_found")
 
 
 @pytest.mark.parametrize(("lasting", "seconds"), [("2h", 7200), ("90s", 90), (60, 60), ("1.5d", 129_600)])
@@ -152,8 +145,8 @@ def test_a_freeze_lasts_so_long_in_real_time(post, recorded, lasting, seconds):
     "body", [{}, {"for": "long"}, {"for": 0}, {"for": -5}, {"for": "400d"}, {"for": None}, [1]]
 )
 def test_a_freeze_says_how_long(post, recorded, body):
-    assert refused(post("/api/v1/freeze", json=body)) == (400, "bad_request")
-    assert refused(post("/api/v1/freeze")) == (400, "bad_request")
+    assert web.error_of(post("/api/v1/freeze", json=body)) == (400, "bad_request")
+    assert web.error_of(post("/api/v1/freeze")) == (400, "bad_request")
     assert recorded.tell == []
 
 
@@ -173,19 +166,22 @@ ORDERS = ("plans/p1/approve", "plans/p1/reject", "freeze", "unfreeze", "nodes/di
 
 @pytest.mark.parametrize("path", ORDERS)
 def test_every_order_needs_the_token(post, recorded, path):
-    assert refused(post.client.post(f"/api/v1/{path}")) == (401, "unauthorised")
+    assert web.error_of(post.client.post(f"/api/v1/{path}")) == (401, "unauthorised")
     assert recorded.tell == []
 
 
 @pytest.mark.parametrize("path", ORDERS)
 def test_without_the_engine_no_order_is_taken(post, recorded, engine, path):
     recorded.tell.present = False
-    assert refused(post(f"/api/v1/{path}", json={"for": "1h"} if path == "freeze" else None)) == (503, "not_ready")
+    assert web.error_of(post(f"/api/v1/{path}", json={"for": "1h"} if path == "freeze" else None)) == (
+        503,
+        "not_ready",
+    )
     engine.standing = None
-    assert refused(post("/api/v1/plans/p1/approve")) == (503, "not_ready")
+    assert web.error_of(post("/api/v1/plans/p1/approve")) == (503, "not_ready")
 
 
 def test_a_plan_is_read_by_its_id(post):
     found = post.client.get("/api/v1/plans/p1").json()
     assert (found["id"], found["steps"][0]["node"]) == ("p1", "disk")
-    assert refused(post.client.get("/api/v1/plans/p2")) == (404, "not_found")
+    assert web.error_of(post.client.get("/api/v1/plans/p2")) == (404, "not_found")

@@ -19,9 +19,8 @@ from orch.web import desk as desks
 from orch.web.app import create_app
 from orch.web.backend import BoardSlot
 from orch.web.desk import Desk
-from tests.fakes.web import TOKEN, Orders, board, encoded, serving
+from tests.fakes.web import HERE, TOKEN, Orders, board, encoded, error_of
 
-HERE = "http://127.0.0.1:8787"
 OPEN = {"/api/v1/health", "/api/v1/session", "/api/v1/login", "/api/v1/logout"}
 ROLLBACK = "/api/v1/reallocations/r1/rollback"
 SURFACES = {
@@ -40,15 +39,8 @@ SURFACES = {
 
 
 @pytest.fixture(scope="module")
-def backend(tmp_path_factory):
-    with serving(tmp_path_factory.mktemp("app")) as backend:
-        yield backend
-
-
-@pytest.fixture(scope="module")
-def client(backend):
-    with TestClient(create_app(backend), base_url=HERE) as client:
-        yield client
+def client(shared_client):
+    return shared_client
 
 
 @pytest.fixture
@@ -60,13 +52,6 @@ def slot(backend):
 
 def bearer(token: str = TOKEN) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
-
-
-def error_of(response) -> tuple[int, str]:
-    body = response.json()
-    assert set(body) == {"error"}
-    assert set(body["error"]) == {"code", "message", "details"}
-    return response.status_code, body["error"]["code"]
 
 
 # -- the board -------------------------------------------------------------------------------------------------

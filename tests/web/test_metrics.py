@@ -20,7 +20,7 @@ from orch.web.backend import BoardSlot
 from orch.web.metrics import samples
 from orch.web.metrics_list import FIGURES, PROCESS
 from tests.fakes.values import NOON, rate
-from tests.fakes.web import board, encoded, serving
+from tests.fakes.web import HERE, board, encoded, serving
 
 ROOT = Path(__file__).parents[2]
 FULL = Resources(cpu_cores=1.0, memory_gb=2.0, bandwidth_mbps=8.0, storage_gb=4.0)
@@ -61,7 +61,7 @@ def everything_known():
 def client(tmp_path_factory):
     with serving(tmp_path_factory.mktemp("metrics")) as backend:
         backend.board.swap(encoded(everything_known()))
-        with TestClient(create_app(backend), base_url="http://127.0.0.1:8787") as client:
+        with TestClient(create_app(backend), base_url=HERE) as client:
             client.get("/nowhere")
             yield client
 
@@ -133,7 +133,7 @@ def test_what_is_not_known_is_left_out():
 def test_before_the_first_board_the_process_is_told_of(tmp_path):
     with (
         serving(tmp_path, board=BoardSlot()) as backend,
-        TestClient(create_app(backend), base_url="http://127.0.0.1:8787") as client,
+        TestClient(create_app(backend), base_url=HERE) as client,
     ):
         text = client.get("/metrics").text
     assert "process_resident_memory_bytes" in text

@@ -10,6 +10,7 @@ from litestar import Litestar
 from litestar.testing import TestClient
 
 from orch.web.page_files import MISSING, asset, index, load_page
+from tests.fakes.web import HERE
 
 SCRIPT = b"import './views/fleet.js';\n" * 100
 
@@ -29,7 +30,7 @@ def page(tmp_path_factory):
 def client_of(page):
     app = Litestar([index, asset], logging_config=None, openapi_config=None)
     app.state.page = page
-    return TestClient(app, base_url="http://127.0.0.1:8787")
+    return TestClient(app, base_url=HERE)
 
 
 @pytest.fixture(scope="module")

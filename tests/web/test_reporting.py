@@ -15,6 +15,7 @@ from orch.web.app import create_app
 from orch.web.backend import Backend, BoardSlot
 from tests.fakes.sink import Sink
 from tests.fakes.values import node_state, reallocation, snapshot
+from tests.fakes.web import HERE
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ROUTE = "/api/v1/report"
@@ -46,7 +47,7 @@ def client(shelf):
         now=lambda: NOW,
         config={},
     )
-    with TestClient(create_app(backend), base_url="http://127.0.0.1:8787") as client:
+    with TestClient(create_app(backend), base_url=HERE) as client:
         yield client
 
 

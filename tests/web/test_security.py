@@ -21,25 +21,12 @@ from orch.web.app import create_app
 from orch.web.server import WebServer
 from orch.web.sessions import SESSION_S, Sessions
 from orch.web.shield import LARGEST_BODY, is_loopback
-from tests.fakes.web import TOKEN, serving
+from tests.fakes.web import HERE, TOKEN, error_of
 
-HERE = "http://127.0.0.1:8787"
 ORDER = "/api/v1/reallocations/r1/rollback"
 OWN = {"Origin": HERE}
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 TOLD = ("reallocation", RollBackReallocation(reallocation_id="r1"))
-
-
-@pytest.fixture(scope="module")
-def backend(tmp_path_factory):
-    with serving(tmp_path_factory.mktemp("security")) as backend:
-        yield backend
-
-
-@pytest.fixture(scope="module")
-def shared_client(backend):
-    with TestClient(create_app(backend), base_url=HERE) as client:
-        yield client
 
 
 @pytest.fixture
@@ -47,13 +34,6 @@ def client(backend, shared_client):
     backend.tell.clear()
     shared_client.cookies.clear()
     return shared_client
-
-
-def code_of(response) -> tuple[int, str]:
-    body = response.json()
-    assert set(body) == {"error"}
-    assert set(body["error"]) == {"code", "message", "details"}
-    return response.status_code, body["error"]["code"]
 
 
 # -- names (DNS rebinding) -------------------------------------------------------------------------------------
@@ -77,7 +57,7 @@ def code_of(response) -> tuple[int, str]:
 )
 def test_under_a_foreign_name_nothing_is_answered(client, host):
     for path in ("/api/v1/dashboard", "/api/v1/health", "/", "/nowhere", "/metrics"):
-        assert code_of(client.get(path, headers={"Host": host})) == (403, "forbidden"), path
+        assert error_of(client.get(path, headers={"Host": host})) == (403, "forbidden"), path
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8787", "127.0.0.1", "localhost:8787", "LOCALHOST", "[::1]:8787"])
@@ -120,7 +100,7 @@ def test_beyond_loopback_it_answers_to_addresses_its_own_name_and_those_it_was_g
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_foreign_pages_are_told_nothing_and_order_nothing(client, backend, origin, method):
     response = client.request(method, ORDER, headers=BEARER | {"Origin": origin})
-    assert code_of(response) == (403, "forbidden")
+    assert error_of(response) == (403, "forbidden")
     assert backend.tell == []
 
 
@@ -178,7 +158,7 @@ def test_a_form_is_no_order(client, kind, status):
 def test_an_order_without_the_token_is_refused(client, backend, headers):
     raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
     response = client.post(ORDER, headers=raw)
-    assert code_of(response) == (401, "unauthorised")
+    assert error_of(response) == (401, "unauthorised")
     assert response.headers["www-authenticate"] == "Bearer"
     assert backend.tell == []
 
@@ -201,12 +181,12 @@ def test_a_browser_logs_in_once_gives_orders_and_logs_out(client, backend):
     assert client.post("/api/v1/logout", headers=OWN).json()["may_order"] is False
     assert client.cookies.get("orch_session_8787") is None
     again = client.post(ORDER, headers=OWN | {"Cookie": f"orch_session_8787={kept}"})
-    assert code_of(again) == (401, "unauthorised")
+    assert error_of(again) == (401, "unauthorised")
 
 
 def test_a_session_without_the_page_it_comes_from_gives_no_orders(client, backend):
     log_in(client)
-    assert code_of(client.post(ORDER)) == (403, "forbidden")
+    assert error_of(client.post(ORDER)) == (403, "forbidden")
     assert backend.tell == []
 
 
@@ -231,14 +211,14 @@ def test_behind_a_proxy_with_tls_the_cookie_is_for_tls_only(client):
 )
 def test_a_wrong_login_is_refused(client, content, status):
     response = client.post("/api/v1/login", content=content, headers=OWN | {"Content-Type": "application/json"})
-    assert code_of(response)[0] == status
+    assert error_of(response)[0] == status
     assert "set-cookie" not in response.headers
 
 
 def test_a_body_that_does_not_say_how_long_it_is_has_an_end_too(client):
     pieces = itertools.repeat(b" " * 4096, 40)
     response = client.post("/api/v1/login", content=pieces, headers=OWN | {"Content-Type": "application/json"})
-    assert code_of(response) == (413, "too_large")
+    assert error_of(response) == (413, "too_large")
 
 
 def test_tokens_are_compared_in_constant_time(monkeypatch):
@@ -365,6 +345,6 @@ def test_a_fault_of_ours_is_named_by_its_kind_only(backend, caplog):
     broken = dataclasses.replace(backend, now=fail)
     with TestClient(create_app(broken), base_url=HERE, raise_server_exceptions=False) as client:
         response = client.get("/api/v1/metrics-history")
-    assert code_of(response) == (500, "internal")
+    assert error_of(response) == (500, "internal")
     assert "inside of the house" not in response.text
     assert "inside of the house" in caplog.text
