@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 import click
 from textual.containers import Vertical, VerticalScroll
@@ -19,14 +19,21 @@ if TYPE_CHECKING:
     from textual.events import Key
 
 
-class Ask(ModalScreen[bool]):
-    """A question that `y` alone answers with yes."""
+Answer = TypeVar("Answer")
 
-    BINDINGS: ClassVar[list[BindingType]] = [("y", "dismiss(True)", "yes"), ("n,escape,q", "dismiss(False)", "no")]
+
+class Over(ModalScreen[Answer]):
+    """A pane over everything else."""
 
     def __init__(self, pane: RenderableType) -> None:
         super().__init__()
         self._pane = pane
+
+
+class Ask(Over[bool]):
+    """A question that `y` alone answers with yes."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [("y", "dismiss(True)", "yes"), ("n,escape,q", "dismiss(False)", "no")]
 
     def compose(self) -> ComposeResult:
         """The question, and the keys that answer it."""
@@ -36,14 +43,10 @@ class Ask(ModalScreen[bool]):
             yield Static("\n[b u]y[/] yes   [b u]n[/] no, leave everything as it is")
 
 
-class AskHowLong(ModalScreen[timedelta]):
+class AskHowLong(Over[timedelta]):
     """How long, or not at all."""
 
     BINDINGS: ClassVar[list[BindingType]] = [("escape", "dismiss(None)", "no")]
-
-    def __init__(self, pane: RenderableType) -> None:
-        super().__init__()
-        self._pane = pane
 
     def compose(self) -> ComposeResult:
         """The question, and a field that starts with two hours."""
@@ -62,12 +65,8 @@ class AskHowLong(ModalScreen[timedelta]):
             self.dismiss(lasting)
 
 
-class Help(ModalScreen[None]):
+class Help(Over[None]):
     """Until any key is pressed."""
-
-    def __init__(self, pane: RenderableType) -> None:
-        super().__init__()
-        self._pane = pane
 
     def compose(self) -> ComposeResult:
         """What each key does."""

@@ -20,7 +20,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from decimal import Context, Decimal
 from itertools import chain, groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from msgspec.structs import replace
 
@@ -176,34 +176,33 @@ def _outstanding(memory: StreamrMemory, earnings: Earnings, taken: list[Withdraw
 def _lost(memory: StreamrMemory, until: int) -> Iterable[Accrual]:
     for block, mined_at, amount in penalties(memory, until):
         if mined_at is not None and amount:
-            yield Accrual(
-                stream=f"{memory.operator}:penalty:{block}",
-                unit=memory.unit,
-                amounts=Amounts(settled=to_data(amount)),
-                period_start=mined_at,
-                period_end=mined_at,
-                as_of=mined_at,
-                kind="penalty",
-                reference=memory.operator,
-                final=True,
-            )
+            stream = f"{memory.operator}:penalty:{block}"
+            yield _at_once(stream, memory.unit, amount, mined_at, "penalty", memory.operator)
 
 
 def _gas(memory: StreamrMemory, until: int) -> Iterable[Accrual]:
     for event, wei in paid_for(memory):
         mined_at = time_of(memory, event)
         if mined_at is not None and wei and event.block <= until:
-            yield Accrual(
-                stream=f"{memory.operator}:gas:{event.transaction}",
-                unit=coin_of(memory),
-                amounts=Amounts(settled=to_data(wei)),
-                period_start=mined_at,
-                period_end=mined_at,
-                as_of=mined_at,
-                kind="gas",
-                reference=event.transaction,
-                final=True,
-            )
+            stream = f"{memory.operator}:gas:{event.transaction}"
+            yield _at_once(stream, coin_of(memory), wei, mined_at, "gas", event.transaction)
+
+
+def _at_once(
+    stream: str, unit: str, amount: int, mined_at: datetime, kind: Literal["penalty", "gas"], reference: str
+) -> Accrual:
+    """What one event costs, in a stream of its own that is final from its beginning."""
+    return Accrual(
+        stream=stream,
+        unit=unit,
+        amounts=Amounts(settled=to_data(amount)),
+        period_start=mined_at,
+        period_end=mined_at,
+        as_of=mined_at,
+        kind=kind,
+        reference=reference,
+        final=True,
+    )
 
 
 def _settled(memory: StreamrMemory, name: str, began_at: datetime, last: Withdrawal) -> Iterator[Accrual]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import pytest
@@ -26,6 +27,16 @@ def ended(node, *arguments):
     assert node.process.wait(ENDS_WITHIN_S) != 0
     node.stop()
     return last_words(log.read_bytes()[-LOG_BYTES:])
+
+
+@contextmanager
+def put_back(path):
+    """What a test does to a file ends with it."""
+    kept = path.read_bytes()
+    try:
+        yield
+    finally:
+        path.write_bytes(kept)
 
 
 @pytest.fixture
@@ -53,23 +64,17 @@ def test_why_it_does_not_start_is_the_end_of_its_log(stopped, arguments, words, 
 
 def test_a_disk_that_is_not_mounted(stopped):
     mark = stopped.storage / "storage-dir-verification"
-    kept = mark.read_bytes()
-    mark.unlink()
-    try:
+    with put_back(mark):
+        mark.unlink()
         line = ended(stopped)
-    finally:
-        mark.write_bytes(kept)
     assert "is mounted" in remedy_of(line)
 
 
 def test_a_database_that_is_none(stopped):
     database = stopped.storage / "bandwidth.db"
-    kept = database.read_bytes()
-    database.write_bytes(b"garbage" * 1000)
-    try:
+    with put_back(database):
+        database.write_bytes(b"garbage" * 1000)
         line = ended(stopped)
-    finally:
-        database.write_bytes(kept)
     assert "SQLite" in remedy_of(line)
 
 

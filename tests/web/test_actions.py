@@ -173,10 +173,8 @@ def test_every_order_needs_the_token(post, recorded, path):
 @pytest.mark.parametrize("path", ORDERS)
 def test_without_the_engine_no_order_is_taken(post, recorded, engine, path):
     recorded.tell.present = False
-    assert web.error_of(post(f"/api/v1/{path}", json={"for": "1h"} if path == "freeze" else None)) == (
-        503,
-        "not_ready",
-    )
+    response = post(f"/api/v1/{path}", json={"for": "1h"} if path == "freeze" else None)
+    assert web.error_of(response) == (503, "not_ready")
     engine.standing = None
     assert web.error_of(post("/api/v1/plans/p1/approve")) == (503, "not_ready")
 
