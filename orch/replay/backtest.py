@@ -18,8 +18,6 @@ from orch.strategies.base import ShapesProblem
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from numpy.typing import NDArray
-
     from orch.forecast.base import Forecaster
     from orch.replay.market import Floats, Market
 
@@ -79,6 +77,45 @@ class _Run(NamedTuple):
     strategy: str | None
     solver: str | None
     shares: Floats
+    from_start: bool = True
+    """False: judged as if it had been so from the beginning."""
+
+
+class _Gain(NamedTuple):
+    """What one of them earned: net by step, and the sums."""
+
+    net: Floats
+    income_usd: float
+    cost_usd: float
+    moves: int
+
+
+class _Judge(NamedTuple):
+    """What everybody is compared with, by step, and what perfect foresight earned."""
+
+    daily: Callable[[Floats], Floats]
+    keep: Floats
+    fixed: Floats
+    bound: float
+    seed: int
+
+    def outcome(self, run: _Run, gain: _Gain) -> Outcome:
+        net = float(gain.net.sum())
+        regret, day = self.bound - net, self.daily(gain.net)
+        return Outcome(
+            name=run.name,
+            kind=run.kind,
+            strategy=run.strategy,
+            solver=run.solver,
+            income_usd=gain.income_usd,
+            moving_cost_usd=gain.cost_usd,
+            net_usd=net,
+            moves=gain.moves,
+            regret_usd=regret,
+            regret_pct=100.0 * regret / self.bound if self.bound > 0.0 else None,
+            versus_keep=compare(day, self.daily(self.keep), self.seed),
+            versus_best_fixed=compare(day, self.daily(self.fixed), self.seed),
+        )
 
 
 def backtest(
@@ -102,36 +139,11 @@ def backtest(
         notes: What the reader should know of the input.
         told: Is told how many steps are done, of how many.
     """
-    start = terms.beginning(len(market.options))
     best = rivals.best_fixed(market)
-    whole = tuple(float(place == best) for place in range(len(start)))
-    runs = [
-        *_entered(market, entrants, _seeded(terms, seed), forecaster, told),
-        _Run("keep", "baseline", "keep", None, rivals.fixed(market, start)),
-        *(_Run(name, "rule", None, None, rivals.play_rule(market, terms, name, seed)) for name in rivals.RULES),
-        _Run("perfect foresight", "bound", None, None, rivals.foreseen(market, terms)),
-    ]
-    # The best fixed split is judged as if it had been so from the beginning.
-    free = rivals.fixed(market, whole)
-    net = [_net(market, run.shares, terms) for run in runs]
-    fixed_net = _earned(market, free)
-    names = [run.name for run in runs]
-    days = np.unique(market.starts // 86400, return_inverse=True)[1]
-    keep_net, bound = net[names.index("keep")][0], float(net[-1][0].sum())
-    outcomes = []
-    for run, (gained, income, cost, moves) in zip(runs, net, strict=True):
-        outcomes.append(
-            _outcome(run, gained, income, cost, moves, bound, _by_day(days), keep_net, fixed_net, seed)
-        )
-    name = f"best fixed: {market.options[best]}"
-    fixed_run = _Run(name, "baseline", None, None, free)
-    income = float(fixed_net.sum())
-    at = names.index("keep") + 1
-    outcomes.insert(
-        at, _outcome(fixed_run, fixed_net, income, 0.0, 0, bound, _by_day(days), keep_net, fixed_net, seed)
-    )
-    lines = [gained for gained, _, _, _ in net]
-    lines.insert(at, fixed_net)
+    runs = _runs(market, entrants, terms, forecaster, seed, told, best)
+    gains = [_gained(market, run, terms) for run in runs]
+    keep = next(place for place, run in enumerate(runs) if run.name == "keep")
+    judge = _Judge(_by_day(market), gains[keep].net, gains[keep + 1].net, float(gains[-1].net.sum()), seed)
     result = Result(
         schema=1,
         options=market.options,
@@ -141,15 +153,15 @@ def backtest(
         steps=len(market.starts),
         unknown_steps=int((~market.known).sum()),
         seed=seed,
-        start=dict(zip(market.options, start, strict=True)),
+        start=dict(zip(market.options, terms.beginning(len(market.options)), strict=True)),
         downtime_s=terms.downtime_s,
         move_usd=terms.move_usd,
         best_fixed=market.options[best],
-        outcomes=tuple(outcomes),
+        outcomes=tuple(judge.outcome(run, gain) for run, gain in zip(runs, gains, strict=True)),
         notes=notes,
     )
     times = tuple(moment(int(each)) for each in market.starts)
-    return Played(result, times, np.stack(lines))
+    return Played(result, times, np.stack([gain.net for gain in gains]))
 
 
 def usual_variance(market: Market, terms: Terms) -> float | None:
@@ -164,8 +176,29 @@ def usual_variance(market: Market, terms: Terms) -> float | None:
     return found if found > 0.0 else None
 
 
-def _seeded(terms: Terms, seed: int) -> Terms:
-    return replace(terms, settings=replace(terms.settings, seed=seed))
+def _runs(
+    market: Market,
+    entrants: Sequence[Entrant],
+    terms: Terms,
+    forecaster: Forecaster,
+    seed: int,
+    told: Callable[[int, int], object] | None,
+    best: int,
+) -> list[_Run]:
+    """Everybody's shares: the best fixed split follows `keep`, and perfect foresight comes last."""
+    start = terms.beginning(len(market.options))
+    whole = tuple(float(place == best) for place in range(len(start)))
+    seeded = replace(terms, settings=replace(terms.settings, seed=seed))
+    runs = [
+        *_entered(market, entrants, seeded, forecaster, told),
+        _Run("keep", "baseline", "keep", None, rivals.fixed(market, start)),
+        *(_Run(name, "rule", None, None, rivals.play_rule(market, terms, name, seed)) for name in rivals.RULES),
+        _Run("perfect foresight", "bound", None, None, rivals.foreseen(market, terms)),
+    ]
+    name = f"best fixed: {market.options[best]}"
+    fixed = _Run(name, "baseline", None, None, rivals.fixed(market, whole), from_start=False)
+    runs.insert([run.name for run in runs].index("keep") + 1, fixed)
+    return runs
 
 
 def _entered(
@@ -199,41 +232,15 @@ def _earned(market: Market, shares: Floats) -> Floats:
     return found
 
 
-def _net(market: Market, shares: Floats, terms: Terms) -> tuple[Floats, float, float, int]:
-    income = _earned(market, shares)
-    cost, moves = rivals.costs(market, shares, terms)
-    return income - cost, float(income.sum()), float(cost.sum()), moves
+def _gained(market: Market, run: _Run, terms: Terms) -> _Gain:
+    income = _earned(market, run.shares)
+    if not run.from_start:
+        return _Gain(income, float(income.sum()), 0.0, 0)
+    cost, moves = rivals.costs(market, run.shares, terms)
+    return _Gain(income - cost, float(income.sum()), float(cost.sum()), moves)
 
 
-def _by_day(days: NDArray[np.int64]) -> Callable[[Floats], Floats]:
+def _by_day(market: Market) -> Callable[[Floats], Floats]:
+    days = np.unique(market.starts // 86400, return_inverse=True)[1]
     count = int(days.max()) + 1
     return lambda values: np.bincount(days, weights=values, minlength=count).astype(np.float64)
-
-
-def _outcome(
-    run: _Run,
-    gained: Floats,
-    income: float,
-    cost: float,
-    moves: int,
-    bound: float,
-    daily: Callable[[Floats], Floats],
-    keep: Floats,
-    best: Floats,
-    seed: int,
-) -> Outcome:
-    net = float(gained.sum())
-    return Outcome(
-        name=run.name,
-        kind=run.kind,
-        strategy=run.strategy,
-        solver=run.solver,
-        income_usd=income,
-        moving_cost_usd=cost,
-        net_usd=net,
-        moves=moves,
-        regret_usd=bound - net,
-        regret_pct=100.0 * (bound - net) / bound if bound > 0.0 else None,
-        versus_keep=compare(daily(gained), daily(keep), seed),
-        versus_best_fixed=compare(daily(gained), daily(best), seed),
-    )
