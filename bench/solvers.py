@@ -103,19 +103,7 @@ def run(
     figures = [] if fleets and not tables else _figures(seeds, sizes=(10,) if quick else (10, 50))
     if chart is not None:
         draw_gaps(tables, chart)
-    aims = {each["aim"]: each["wanted"] for each in figures}
-    return {
-        "bench": "solvers",
-        "machine": {**machine(), **solver_peers.versions()},
-        "load": [before, load()],
-        "tables": tables,
-        "fleets": fleets,
-        "missing": missing,
-        "figures": figures,
-        "aims": aims,
-        "met": {each["aim"]: each["met"] for each in figures},
-        "took_s": round(time.perf_counter() - started, 1),
-    }
+    return _report(started, before, tables, fleets, missing, figures)
 
 
 def _aimed(started: float, before: list[float], *, quick: bool, seeds: int) -> dict[str, Any]:
@@ -124,16 +112,27 @@ def _aimed(started: float, before: list[float], *, quick: bool, seeds: int) -> d
 
     rows, fleets = aims.measured(quick=quick, seeds=seeds)
     solver_peers.close()
+    return _report(started, before, [], fleets, solver_peers.peers()[1], rows)
+
+
+def _report(
+    started: float,
+    before: list[float],
+    tables: list[dict[str, Any]],
+    fleets: list[dict[str, Any]],
+    missing: list[str],
+    figures: list[dict[str, Any]],
+) -> dict[str, Any]:
     return {
         "bench": "solvers",
         "machine": {**machine(), **solver_peers.versions()},
         "load": [before, load()],
-        "tables": [],
+        "tables": tables,
         "fleets": fleets,
-        "missing": solver_peers.peers()[1],
-        "figures": rows,
-        "aims": {each["aim"]: each["wanted"] for each in rows},
-        "met": {each["aim"]: each["met"] for each in rows},
+        "missing": missing,
+        "figures": figures,
+        "aims": {each["aim"]: each["wanted"] for each in figures},
+        "met": {each["aim"]: each["met"] for each in figures},
         "took_s": round(time.perf_counter() - started, 1),
     }
 

@@ -180,21 +180,7 @@ class Engine:
         token_file, token = web_token(self.data_dir)
         shelf = Shelf()
         notifier = notifier_of(setting, directory, clock, self.data_dir, shelf)
-        backend = Backend(
-            board=self._slot,
-            shelf=shelf,
-            tell=directory.tell,
-            ask=partial(directory.ask, within=ANSWER_WITHIN_S),
-            speed=clock.speed,
-            token=token,
-            open_reads=self._web and setting.config.web.open_reads,
-            version=__version__,
-            started_at=clock.now(),
-            now=clock.now,
-            config=redact(setting.config),
-            names=setting.config.web.names,
-            page=self._web,
-        )
+        backend = self._backend(setting.config, clock, directory, shelf, token)
         fittings = Fittings(
             engine=EngineView(
                 running=True,
@@ -226,6 +212,25 @@ class Engine:
         stack.callback(self._stop_household, household)
         timers.start()
         household.start_all()
+
+    def _backend(
+        self, config: Config, clock: Clock, directory: LiveDirectory, shelf: Shelf, token: str
+    ) -> Backend:
+        return Backend(
+            board=self._slot,
+            shelf=shelf,
+            tell=directory.tell,
+            ask=partial(directory.ask, within=ANSWER_WITHIN_S),
+            speed=clock.speed,
+            token=token,
+            open_reads=self._web and config.web.open_reads,
+            version=__version__,
+            started_at=clock.now(),
+            now=clock.now,
+            config=redact(config),
+            names=config.web.names,
+            page=self._web,
+        )
 
     def _server(self, backend: Backend, config: Config) -> WebServer:
         from orch.web.server import WebServer

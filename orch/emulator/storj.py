@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 import numpy as np
@@ -40,6 +40,11 @@ NEED_MEMORY_GB = 2.0
 COMPACTION_SHARE = 0.015
 """Share of the allocation kept free for compaction: a full node shows a little less than its allocation used."""
 TRASH_DAYS = 7.0
+
+Demand: TypeAlias = "tuple[list[int], list[float], list[float]]"
+"""By minute of a day: bytes offered, share of stored bytes read, share deleted."""
+Totals: TypeAlias = "tuple[int, int, int, int]"
+"""Byte-minutes, and bytes sent, taken and deleted."""
 
 
 class Day(msgspec.Struct, array_like=True):
@@ -121,7 +126,7 @@ class StorjEconomy:
         self._egress_tide = Tide(draws, "storj/egress", daily=0.4, drift=0.1)
         self._deleted_per_day = draws.between(0.0010, 0.0020, "storj", "deletions")
         self._first_share = draws.between(0.55, 0.7, "storj", "share")
-        self._demand: dict[int, list[tuple[list[int], list[float], list[float]]]] = {}
+        self._demand: dict[int, list[Demand]] = {}
         self._repair: dict[tuple[int, int], int] = {}
         self.joined: tuple[int, ...] = ()
 
@@ -186,8 +191,8 @@ class StorjEconomy:
         paid = stub + int(self._draws.between(1.5, 5, "storj", "paid", name) * DAY_MINUTES)
         return Month(name, byte_minutes, *egress, put, stub, paid)
 
-    def _demand_of(self, day: int) -> list[tuple[list[int], list[float], list[float]]]:
-        """Per satellite and minute of a day: bytes offered, share of stored bytes read, share deleted."""
+    def _demand_of(self, day: int) -> list[Demand]:
+        """What each satellite asks for in a day."""
         known = self._demand.get(day)
         if known is not None:
             return known
@@ -236,7 +241,6 @@ class StorjEconomy:
             self._new_day(state, day)
         if paused:
             return
-        first, second = state.satellites
         rows = [self._row(each, day) for each in state.satellites]
         if not serving:
             for each, row in zip(state.satellites, rows, strict=True):
@@ -244,37 +248,8 @@ class StorjEconomy:
                 row.minutes += end - begin
                 each.earned_byte_minutes += each.stored * (end - begin)
             return
-        (fill_a, read_a, gone_a), (fill_b, read_b, gone_b) = self._demand_of(day)
-        speed = min(1.0, limits["cpu_cores"] / NEED_CPU, limits["memory_gb"] / NEED_MEMORY_GB)
-        room_end = int(limits["storage_gb"] * 1e9 * (1 - COMPACTION_SHARE))
-        line = int(limits["bandwidth_mbps"] * 7_500_000)
-        a, b, trash = first.stored, second.stored, state.trash
-        volume_a = volume_b = out_a = out_b = in_a = in_b = lost_a = lost_b = 0
-        for i in range(begin - day * DAY_MINUTES, end - day * DAY_MINUTES):
-            egress_a, egress_b = int(a * read_a[i] * speed), int(b * read_b[i] * speed)
-            want_a, want_b = int(fill_a[i] * speed), int(fill_b[i] * speed)
-            traffic = egress_a + egress_b + want_a + want_b
-            if traffic > line:
-                egress_a, egress_b = egress_a * line // traffic, egress_b * line // traffic
-                want_a, want_b = want_a * line // traffic, want_b * line // traffic
-            drop_a, drop_b = int(a * gone_a[i]), int(b * gone_b[i])
-            room = room_end - a - b - trash
-            if room < want_a + want_b:
-                want_a = max(0, room) * want_a // (want_a + want_b) if want_a else 0
-                want_b = max(0, min(want_b, room - want_a))
-            trash += drop_a + drop_b - int(trash / (TRASH_DAYS * DAY_MINUTES))
-            a += want_a - drop_a
-            b += want_b - drop_b
-            volume_a += a
-            volume_b += b
-            out_a += egress_a
-            out_b += egress_b
-            in_a += want_a
-            in_b += want_b
-            lost_a += drop_a
-            lost_b += drop_b
-        first.stored, second.stored, state.trash = a, b, trash
-        totals = ((volume_a, out_a, in_a, lost_a), (volume_b, out_b, in_b, lost_b))
+        minutes = range(begin - day * DAY_MINUTES, end - day * DAY_MINUTES)
+        totals = _serve(state, self._demand_of(day), minutes, limits)
         for each, row, (volume, egress, ingress, deleted) in zip(state.satellites, rows, totals, strict=True):
             row.byte_minutes += volume
             row.egress += egress
@@ -336,3 +311,41 @@ class StorjEconomy:
 def used_bytes(state: StorjState) -> int:
     """What the disk holds: pieces and trash."""
     return state.trash + sum(each.stored for each in state.satellites)
+
+
+def _serve(
+    state: StorjState, demand: list[Demand], minutes: range, limits: Mapping[ResourceName, float]
+) -> tuple[Totals, Totals]:
+    """Store, send and delete through these minutes of a day; the totals of each satellite."""
+    first, second = state.satellites
+    (fill_a, read_a, gone_a), (fill_b, read_b, gone_b) = demand
+    speed = min(1.0, limits["cpu_cores"] / NEED_CPU, limits["memory_gb"] / NEED_MEMORY_GB)
+    room_end = int(limits["storage_gb"] * 1e9 * (1 - COMPACTION_SHARE))
+    line = int(limits["bandwidth_mbps"] * 7_500_000)
+    a, b, trash = first.stored, second.stored, state.trash
+    volume_a = volume_b = out_a = out_b = in_a = in_b = lost_a = lost_b = 0
+    for i in minutes:
+        egress_a, egress_b = int(a * read_a[i] * speed), int(b * read_b[i] * speed)
+        want_a, want_b = int(fill_a[i] * speed), int(fill_b[i] * speed)
+        traffic = egress_a + egress_b + want_a + want_b
+        if traffic > line:
+            egress_a, egress_b = egress_a * line // traffic, egress_b * line // traffic
+            want_a, want_b = want_a * line // traffic, want_b * line // traffic
+        drop_a, drop_b = int(a * gone_a[i]), int(b * gone_b[i])
+        room = room_end - a - b - trash
+        if room < want_a + want_b:
+            want_a = max(0, room) * want_a // (want_a + want_b) if want_a else 0
+            want_b = max(0, min(want_b, room - want_a))
+        trash += drop_a + drop_b - int(trash / (TRASH_DAYS * DAY_MINUTES))
+        a += want_a - drop_a
+        b += want_b - drop_b
+        volume_a += a
+        volume_b += b
+        out_a += egress_a
+        out_b += egress_b
+        in_a += want_a
+        in_b += want_b
+        lost_a += drop_a
+        lost_b += drop_b
+    first.stored, second.stored, state.trash = a, b, trash
+    return (volume_a, out_a, in_a, lost_a), (volume_b, out_b, in_b, lost_b)
