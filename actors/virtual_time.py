@@ -61,10 +61,6 @@ class VirtualTime:
         """Tell at a virtual time, at this instant when past."""
         heappush(self._heap, (self._instant(when), next(self._order), name, message))
 
-    def deliver_later(self, seconds: float, name: str, message: Message) -> None:
-        """Tell after so many virtual seconds; the word for what comes from outside, not from an actor's timer."""
-        self.after(seconds, name, message)
-
     # -- scripts ---------------------------------------------------------------------------------------------
 
     def script(self, when: datetime, action: Callable[[], object]) -> None:
@@ -74,17 +70,6 @@ class VirtualTime:
     def script_after(self, seconds: float, action: Callable[[], object]) -> None:
         """Call something after so many virtual seconds."""
         heappush(self._heap, (self._later(seconds), next(self._order), None, action))
-
-    def script_every(self, seconds: float, action: Callable[[], object]) -> None:
-        """Call something again and again, every so many virtual seconds from now on."""
-        if seconds <= 0:
-            raise ValueError("a period is longer than nothing")
-
-        def again() -> None:
-            action()
-            self.script_after(seconds, again)
-
-        self.script_after(seconds, again)
 
     # -- for whoever moves time ------------------------------------------------------------------------------
 

@@ -99,7 +99,6 @@ class GolemState(msgspec.Struct):
 
     minute: int
     agreements: list[Agreement] = msgspec.field(default_factory=list)
-    written_off_usd: float = 0.0
 
 
 class Request(NamedTuple):

@@ -61,7 +61,6 @@ class _HostConfig(msgspec.Struct, rename="pascal"):
     cpu_quota: int = 0
     cpu_period: int = 0
     memory: int = 0
-    memory_swap: int = 0
 
 
 class _Container(msgspec.Struct, rename="pascal"):

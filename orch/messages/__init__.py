@@ -555,14 +555,3 @@ PricingInbox: TypeAlias = FetchPrices | Answered | Questions
 MeteringInbox: TypeAlias = ReadMeters | Answered | Questions
 SupervisorInbox: TypeAlias = ActorFailed | RestartActor | Questions
 GatewayInbox: TypeAlias = Questions
-AnyMessage: TypeAlias = (
-    AdapterInbox
-    | CoordinatorInbox
-    | OptimizerInbox
-    | ReallocationInbox
-    | MonitorInbox
-    | RecorderInbox
-    | PricingInbox
-    | MeteringInbox
-    | SupervisorInbox
-)

@@ -6,7 +6,7 @@ be asked, lets `schedule.py` pick what is due, hands each reply to `absorb`, and
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 from typing import Protocol as TypingProtocol
 
 from orch.model.base import Value
@@ -86,6 +86,3 @@ class ProtocolSpec(TypingProtocol):
 
     def reading(self, memory: Any, now: datetime) -> Reading:
         """Everything known now. Figures whose endpoint has not answered yet are None, empty or unknown."""
-
-
-FailureClass = Literal["transient", "auth", "shape", "gone"]

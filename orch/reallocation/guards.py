@@ -10,9 +10,8 @@ from orch.model.never import forbidden_moves
 from orch.model.plans import Blocker
 from orch.model.readings import contact_lost
 from orch.model.resources import RESOURCES, TOLERANCE
-from orch.reallocation.holds import DAY, HOUR, past_of
+from orch.reallocation.holds import DAY, HOUR
 from orch.reallocation.steps import changed
-from orch.reallocation.story import stories
 from orch.reallocation.windows import opens_at
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from orch.model.fleet import LeverState, Mode, NodeState, Snapshot
-    from orch.model.moves import Demotion, JournalRecord, Trigger
+    from orch.model.moves import Demotion, Trigger
     from orch.model.plans import Code, Plan
     from orch.model.resources import ResourceName, Resources
     from orch.reallocation.holds import NodePast, Past
@@ -81,20 +80,6 @@ def _why_held(name: str, node: NodePast) -> str:
     if node.lost and not node.rolled_back:
         again += f"; {node.lost} of its moves lost money and were taken back"
     return f"{name} rests until {node.until:%Y-%m-%d %H:%M} UTC because {what}{again}."
-
-
-def guards_at(records: Iterable[JournalRecord], now: datetime, limits: MoveLimits) -> Guards:
-    """What the journal alone allows at a time.
-
-    Every node that a settled or rolled-back move changed is held for `min_hold_s`; each quick reversal in a
-    row (within two holds) doubles that, up to a day. Refused attempts hold nothing.
-
-    Raises:
-        JournalError: The journal contradicts itself.
-    """
-    told = stories(records)
-    running = next((identity for identity, story in told.items() if not story.ended), None)
-    return guards_of(past_of(told.values(), limits), now, limits, running=running)
 
 
 LEVER_MODE: dict[Mode, tuple[Code, str]] = {

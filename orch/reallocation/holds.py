@@ -87,6 +87,7 @@ def _up(change: Change) -> bool:
 def _node_after(
     before: NodePast | None, changes: Sequence[Change], story: Story, ended_at: datetime, limits: MoveLimits
 ) -> NodePast:
+    """Held for its least hold; each quick reversal in a row, within two holds, doubles that, up to a day."""
     record = story.record
     settled = record.state == "settled"
     failures = 0

@@ -210,30 +210,6 @@ def spool_table(
         return path.open("rb")
 
 
-def stream_table(
-    connection: duckdb.DuckDBPyConnection,
-    table: str,
-    fmt: Format,
-    since: datetime | None = None,
-    until: datetime | None = None,
-) -> Iterator[bytes]:
-    """The same as chunks of bytes. The first chunk comes when all is written.
-
-    Raises:
-        UsageError: At once, when there is no such table or format.
-    """
-    _check(table, fmt)
-    return _chunks(connection, table, fmt, since, until)
-
-
-def _chunks(
-    connection: duckdb.DuckDBPyConnection, table: str, fmt: Format, since: datetime | None, until: datetime | None
-) -> Iterator[bytes]:
-    with spool_table(connection, table, fmt, since, until) as file:
-        while chunk := file.read(CHUNK):
-            yield chunk
-
-
 def _check(table: str, fmt: str) -> None:
     if table not in TABLES:
         message = f"There is no table {table!r}: take one of {', '.join(TABLES)}."

@@ -16,11 +16,6 @@ ALIASES = {"time_based": "periodic"}
 """Other names in configuration."""
 
 
-def strategy_names() -> tuple[str, ...]:
-    """The names of all installed strategies, without importing any."""
-    return tuple(load_group(GROUP))
-
-
 def load_strategies() -> dict[str, Callable[[], StrategySpec]]:
     """A function per installed strategy that imports and returns it.
 

@@ -41,18 +41,3 @@ class FileCache:
             self._failing = True
         else:
             self._failing = False
-
-
-class MemoryCache:
-    """The `Cache` port for the stage and for tests."""
-
-    def __init__(self, body: bytes | None = None) -> None:
-        self.body = body
-
-    def load(self) -> bytes | None:
-        """What was saved last."""
-        return self.body
-
-    def save(self, body: bytes) -> None:
-        """Keep this instead."""
-        self.body = body

@@ -53,7 +53,7 @@ class SlowPool:
 
     def solve(self, job, *, reply_to):
         self.jobs.append(job)
-        self.stage.deliver_later(self.seconds, reply_to, SolverAnswered(job=job.id, answer=self.answering(job)))
+        self.stage.after(self.seconds, reply_to, SolverAnswered(job=job.id, answer=self.answering(job)))
 
 
 def staged(seconds, answer=run_job):

@@ -16,13 +16,12 @@ from orch.messages import (
     SnapshotPublished,
 )
 from orch.model.resources import Resources
-from orch.reallocation.guards import guards_at
 from orch.reallocation.recovery import history
 from orch.reallocation.settings import LeverTiming, MoveLimits, SagaSettings
 from orch.reallocation.story import stories
 from tests.fakes import moving
 from tests.fakes.movers import CORES, NEW, OLD, settle_in
-from tests.fakes.moving import START
+from tests.fakes.moving import START, guards_at
 
 SETTINGS = SagaSettings(usual=LeverTiming(settle_s=2, deadline_s=20), undo_attempts=2)
 LIMITS = MoveLimits()

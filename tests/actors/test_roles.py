@@ -56,8 +56,8 @@ from orch.model.wire import HttpRequest, NoReply, Reply
 from orch.planning.snapshot import HostProfile, NodeProfile
 from orch.protocols.base import Context, Endpoint
 from orch.store.shelf import Shelf
-from orch.system.cache import MemoryCache
 from orch.web.backend import BoardSlot
+from tests.fakes.caches import MemoryCache
 from tests.fakes.values import snapshot
 
 T0 = datetime(2026, 11, 22, tzinfo=UTC)

@@ -29,7 +29,7 @@ def test_time_goes_from_one_timer_to_the_next_and_ends_where_asked(stage, act, s
     stage.after(30.0, "a", tick_of(1))
     stage.at(start + timedelta(seconds=20), "a", tick_of(2))
     stage.after_real(10.0, "a", tick_of(3))
-    stage.deliver_later(90.0, "a", tick_of(4))
+    stage.after(90.0, "a", tick_of(4))
     assert stage.run_for(60) == 3
     assert seen_at == [(start + timedelta(seconds=s), s, n) for s, n in ((10, 3), (20, 2), (30, 1))]
     assert stage.now() == start + timedelta(seconds=60)
@@ -89,15 +89,9 @@ def test_scripts_change_the_world_at_their_time(stage, act, start):
     calls = []
     stage.script(start + timedelta(seconds=5), lambda: calls.append(stage.monotonic()))
     stage.script_after(7, lambda: stage.tell("a", tick_of(1)))
-    stage.script_every(4, lambda: calls.append(stage.monotonic()))
     stage.run_for(12)
-    assert calls == [4, 5, 8, 12]
+    assert calls == [5]
     assert actor.seen == [tick_of(1)]
-
-
-def test_a_period_of_nothing_is_refused(stage):
-    with pytest.raises(ValueError, match="period"):
-        stage.script_every(0, lambda: None)
 
 
 # -- order -----------------------------------------------------------------------------------------------------

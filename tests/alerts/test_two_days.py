@@ -18,8 +18,8 @@ from orch.model.board import EngineView
 from orch.model.money import Price, PriceNow
 from orch.model.readings import Finding
 from orch.model.resources import Resources
-from orch.system.cache import MemoryCache
 from orch.system.notify import deliver
+from tests.fakes.caches import MemoryCache
 from tests.fakes.values import node_state, rate, snapshot
 
 if TYPE_CHECKING:

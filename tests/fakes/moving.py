@@ -8,7 +8,10 @@ from decimal import Decimal
 from orch.model.fleet import LeverState
 from orch.model.money import Rate
 from orch.model.resources import RESOURCES, ZERO, Resources
+from orch.reallocation.guards import guards_of
+from orch.reallocation.holds import past_of
 from orch.reallocation.steps import changes_of, order_steps
+from orch.reallocation.story import stories
 from tests.fakes import values
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -68,3 +71,10 @@ def record(identity, present, goal, started_at=START):
         sentence="It pays.",
     )
     return opened, order_steps(present, goal)
+
+
+def guards_at(records, now, limits):
+    """What a whole journal allows at a time."""
+    told = stories(records)
+    running = next((identity for identity, story in told.items() if not story.ended), None)
+    return guards_of(past_of(told.values(), limits), now, limits, running=running)

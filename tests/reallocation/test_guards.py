@@ -9,10 +9,11 @@ from msgspec.structs import replace
 from orch.errors import JournalError
 from orch.model.moves import Guards, Hold, JournalRecord
 from orch.model.resources import Resources
-from orch.reallocation.guards import can_reallocate, guards_at, guards_of
+from orch.reallocation.guards import can_reallocate, guards_of
 from orch.reallocation.holds import Past, remember
 from orch.reallocation.settings import MoveLimits
 from orch.reallocation.story import stories
+from tests.fakes.moving import guards_at
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 LIMITS = MoveLimits(min_hold_s=3600, max_moves_per_hour=2)

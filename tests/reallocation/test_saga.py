@@ -23,7 +23,6 @@ from orch.model.moves import TERMINAL, Guards
 from orch.model.plans import Blocker
 from orch.model.resources import RESOURCES, Resources, total
 from orch.reallocation.costs import estimate_reallocation_cost
-from orch.reallocation.guards import guards_at
 from orch.reallocation.machine import Publish, SetTimer, TellNode, WriteLine
 from orch.reallocation.orders import execute_reallocation, rollback_allocation
 from orch.reallocation.recovery import get_reallocation_history, history, recover, resume
@@ -31,6 +30,7 @@ from orch.reallocation.saga import advance
 from orch.reallocation.settings import LeverTiming, MoveLimits, SagaSettings
 from orch.reallocation.steps import order_steps
 from orch.reallocation.story import stories
+from tests.fakes.moving import guards_at
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 SETTINGS = SagaSettings(usual=LeverTiming(downtime_s=30, settle_s=2, deadline_s=20), undo_attempts=3)

@@ -13,7 +13,7 @@ import pytest
 
 from orch.errors import UsageError
 from orch.store import export
-from orch.store.export import TABLES, export_table, stream_table
+from orch.store.export import TABLES, export_table, spool_table
 from orch.store.queries import earned_totals
 
 HEADER = (
@@ -38,7 +38,8 @@ def filled(writer, make):
 
 
 def text(writer, table, fmt, **span):
-    return b"".join(stream_table(writer.connection, table, fmt, **span)).decode()
+    with spool_table(writer.connection, table, fmt, **span) as file:
+        return file.read().decode()
 
 
 def test_the_csv_of_the_ledger_has_its_columns_and_plain_figures(filled):
@@ -127,4 +128,4 @@ def test_a_long_table_is_the_same_whether_written_at_once_or_in_slices(writer, m
 )
 def test_what_is_not_offered_is_refused_at_once(writer, table, fmt):
     with pytest.raises(UsageError):
-        stream_table(writer.connection, table, fmt)
+        spool_table(writer.connection, table, fmt)
