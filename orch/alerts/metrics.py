@@ -4,23 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orch.model.resources import RESOURCES, SHORT, total
+from orch.model.resources import RESOURCES, SHORT, UNITS, total
 
 if TYPE_CHECKING:
     from orch.alerts.rules import Facts
     from orch.model.board import Kpis
     from orch.model.fleet import NodeState
-    from orch.model.resources import ResourceName
 
 OF_A_NODE = "node"
 OF_THE_HOST = "host"
-
-UNITS: dict[ResourceName, str] = {
-    "cpu_cores": "cores",
-    "memory_gb": "GB",
-    "bandwidth_mbps": "Mbit/s",
-    "storage_gb": "GB",
-}
 
 
 def _names() -> dict[str, tuple[str, str]]:

@@ -239,27 +239,21 @@ class TopApp(App[None]):
     def action_approve(self) -> None:
         """Show the newest plan, and carry it out if that is wanted."""
 
-        def ask(plan: Plan | None) -> None:
-            if plan is None:
-                self._say("There is no plan yet: the first one comes with the first decision.")
-            else:
-                pane = panes.approval_pane(plan, self.seen().board)
-                told = f"Plan {plan.id} is being carried out; what comes of it stands in moves."
-                self._ask(pane, lambda: self._feed.approve(plan.id), told)
+        def ask(plan: Plan) -> None:
+            pane = panes.approval_pane(plan, self.seen().board)
+            told = f"Plan {plan.id} is being carried out; what comes of it stands in moves."
+            self._ask(pane, lambda: self._feed.approve(plan.id), told)
 
-        self._aside(self._feed.plan, ask)
+        self._of_newest_plan(ask)
 
     def action_reject(self) -> None:
         """Show the newest plan, and turn it down if that is wanted."""
 
-        def ask(plan: Plan | None) -> None:
-            if plan is None:
-                self._say("There is no plan yet: the first one comes with the first decision.")
-            else:
-                pane = panes.rejection_pane(plan, self.seen().board)
-                self._ask(pane, lambda: self._feed.reject(plan.id), f"Plan {plan.id} is rejected.")
+        def ask(plan: Plan) -> None:
+            pane = panes.rejection_pane(plan, self.seen().board)
+            self._ask(pane, lambda: self._feed.reject(plan.id), f"Plan {plan.id} is rejected.")
 
-        self._aside(self._feed.plan, ask)
+        self._of_newest_plan(ask)
 
     def action_freeze(self) -> None:
         """Begin no move, for as long as is said."""
@@ -278,6 +272,15 @@ class TopApp(App[None]):
         self._ask(panes.unfreeze_pane(self.seen().board), self._feed.unfreeze, "Moves may begin again.")
 
     # -- orders --------------------------------------------------------------------------------------------
+
+    def _of_newest_plan(self, ask: Callable[[Plan], None]) -> None:
+        def known(plan: Plan | None) -> None:
+            if plan is None:
+                self._say("There is no plan yet: the first one comes with the first decision.")
+            else:
+                ask(plan)
+
+        self._aside(self._feed.plan, known)
 
     def _ask(self, pane: Any, order: Callable[[], object], told: str) -> None:
         def answered(wanted: bool | None) -> None:

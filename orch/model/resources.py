@@ -20,6 +20,12 @@ SHORT: dict[ResourceName, str] = {
     "bandwidth_mbps": "bandwidth",
     "storage_gb": "storage",
 }
+UNITS: dict[ResourceName, str] = {
+    "cpu_cores": "cores",
+    "memory_gb": "GB",
+    "bandwidth_mbps": "Mbit/s",
+    "storage_gb": "GB",
+}
 TOLERANCE: float = 1e-6
 """Two amounts closer than this (in the resource's own unit) are the same."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from orch.errors import UsageError
 from orch.model.base import Value
 from orch.model.board import Kpis
-from orch.model.resources import RESOURCES, SHORT, ResourceName
+from orch.model.resources import RESOURCES, SHORT, UNITS, ResourceName
 from orch.store.maintenance import BEGINNING, forgotten_until, rolled_until
 from orch.store.rows import KPIS
 from orch.store.values import from_stored_time, to_stored_time
@@ -20,12 +20,6 @@ if TYPE_CHECKING:
 
 Metric: TypeAlias = Literal["usd_per_hour", "allocation", "used", "health"]
 METRICS: tuple[Metric, ...] = ("usd_per_hour", "allocation", "used", "health")
-UNITS: dict[ResourceName, str] = {
-    "cpu_cores": "cores",
-    "memory_gb": "GB",
-    "bandwidth_mbps": "Mbit/s",
-    "storage_gb": "GB",
-}
 HOUR_S = 3600
 
 
