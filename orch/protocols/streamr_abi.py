@@ -84,17 +84,22 @@ def address(number: int, what: str) -> str:
     return f"0x{number:040x}"
 
 
+def _length(data: bytes, offset: int, what: str) -> int:
+    if offset % WORD:
+        raise ShapeError(f"{what}: a list at byte {offset}, which is no word's begin")
+    count = word(data, offset, what)
+    if count > MOST_ITEMS:
+        raise ShapeError(f"{what}: a list of {count} items")
+    return count
+
+
 def words(data: bytes, offset: int, what: str) -> tuple[int, ...]:
     """The list whose length stands at a byte offset.
 
     Raises:
         ShapeError: It reaches beyond the data, or is longer than can be.
     """
-    if offset % WORD:
-        raise ShapeError(f"{what}: a list at byte {offset}, which is no word's begin")
-    count = word(data, offset, what)
-    if count > MOST_ITEMS:
-        raise ShapeError(f"{what}: a list of {count} items")
+    count = _length(data, offset, what)
     return tuple(word(data, offset + WORD * (place + 1), what) for place in range(count))
 
 
@@ -104,11 +109,7 @@ def tuples(data: bytes, offset: int, width: int, what: str) -> tuple[tuple[int, 
     Raises:
         ShapeError: It reaches beyond the data, or is longer than can be.
     """
-    if offset % WORD:
-        raise ShapeError(f"{what}: a list at byte {offset}, which is no word's begin")
-    count = word(data, offset, what)
-    if count > MOST_ITEMS:
-        raise ShapeError(f"{what}: a list of {count} items")
+    count = _length(data, offset, what)
     begin = offset + WORD
     return tuple(
         tuple(word(data, begin + WORD * (width * row + place), what) for place in range(width))

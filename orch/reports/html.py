@@ -6,10 +6,9 @@ import re
 from html import escape
 from typing import TYPE_CHECKING
 
-from orch.model.resources import RESOURCES
 from orch.reports.style import STYLE
 from orch.reports.svg import compared, legend, stacked_areas, stacked_bars
-from orch.reports.text import UNITS, UNKNOWN, booked, days, money, pct, usd
+from orch.reports.text import UNKNOWN, booked, days, efficiency, money, pct, usd
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -87,11 +86,7 @@ def _nodes(report: Report) -> Iterator[str]:
     )
     yield f"<section><h2>What each node earned</h2>{_table(head, [*rows, sums])}"
     yield '<p class="quiet">Earned: by when it was earned. Booked: by when the ledger took it in.</p>'
-    known = [
-        f"${amount:.6f} per {UNITS[name]}"
-        for name in RESOURCES
-        if (amount := report.efficiency_usd_per_hour.get(name)) is not None
-    ]
+    known = efficiency(report)
     if known:
         yield f"<p>Efficiency: an hour earned {', '.join(known)} allocated.</p>"
     used = ("Node", "Processor", "Memory", "Bandwidth", "Storage")

@@ -67,11 +67,7 @@ def _nodes(report: Report) -> Iterator[str]:
     ]
     yield "NODES"
     yield from _table(head, rows)
-    known = [
-        f"${amount:.6f} per {UNITS[name]}"
-        for name in RESOURCES
-        if (amount := report.efficiency_usd_per_hour.get(name)) is not None
-    ]
+    known = efficiency(report)
     if known:
         yield "An hour earned, of each allocated unit:"
         yield from (f"    {each}" for each in known)
@@ -151,6 +147,15 @@ def usd(amount: float | None) -> str:
         return UNKNOWN
     cents = round(amount, 2)
     return f"${cents:,.2f}" if cents > 0 else f"-${-cents:,.2f}" if cents < 0 else "$0.00"
+
+
+def efficiency(report: Report) -> list[str]:
+    """What an hour earned of each allocated unit, where that is known."""
+    return [
+        f"${amount:.6f} per {UNITS[name]}"
+        for name in RESOURCES
+        if (amount := report.efficiency_usd_per_hour.get(name)) is not None
+    ]
 
 
 def booked(node: NodePart, amount: Decimal) -> str:
