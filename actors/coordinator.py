@@ -204,10 +204,9 @@ class Coordinator(Actor):
         if hour != self._state.hour:
             self._state.hour = hour
             ledger.forget_hours_before(now)
-            for reader in HISTORIANS:
-                self._tell_history(reader)
+            self._tell_history(*HISTORIANS)
 
-    def _tell_history(self, reply_to: str) -> None:
+    def _tell_history(self, *readers: str) -> None:
         if self._state.ledger is not None:
             history = get_income_history(self._state.ledger, self._state.nodes)
             told = HistoryTold(
@@ -216,7 +215,8 @@ class Coordinator(Actor):
                 turned=self._state.ledger.turned,
                 steady=get_steady_history(self._state.ledger, self._state.nodes),
             )
-            self.tell(reply_to, told)
+            for reader in readers:
+                self.tell(reader, told)
 
     def _record(self, state: Snapshot) -> None:
         entries, self._state.entries = tuple(self._state.entries), []

@@ -26,6 +26,7 @@ from orch.earnings.wander import Wander, price_doubt, watch
 from orch.earnings.worth import learn_worth, scale_to_new_dial
 from orch.model.base import Value
 from orch.model.fleet import Worth
+from orch.model.kept import kept_by
 from orch.model.money import EVIDENCE, CostPerHour, Evidence, Rate
 from orch.model.resources import close
 
@@ -241,10 +242,11 @@ def _paced(pace: Pace, reading: Reading, income: Income, regime: Regime | None) 
     return pooled(own, seen) if seen is not None and enough else own
 
 
+@kept_by(lambda reading: (reading.accruals,), lambda reading: reading.node)
 def _evidence(reading: Reading) -> Evidence:
     """The worst evidence that newest income rests on."""
     newest = None
-    for each in reading.accruals:  # hundreds of them, at every reading
+    for each in reading.accruals:
         if each.kind == "earned" and (newest is None or each.as_of > newest.as_of):
             newest = each
     return "estimated" if newest is None else _worst(newest.amounts)

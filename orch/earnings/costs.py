@@ -6,7 +6,7 @@ A figure smaller than the doubt of what was taken off it is not stated: it may a
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from orch.model.money import Accrual, PriceNow, Rate
+    from orch.model.money import PriceNow, Rate
     from orch.model.readings import Reading
     from orch.model.resources import Resources
 
@@ -40,6 +40,16 @@ CHARGES_OVER_S = 30 * 86_400.0
 CHARGED = frozenset({"fee", "gas"})
 SMOOTHING_S = 3600.0
 NOTHING = CostPerHour(low=0.0, mean=0.0, high=0.0)
+
+
+class _Charge(NamedTuple):
+    """One fee or one transaction's gas."""
+
+    kind: str
+    unit: str
+    amount: float
+    start: datetime
+    end: datetime
 
 
 def node_cost(costs: RunningCosts, used: Resources) -> tuple[CostPerHour | None, str]:
@@ -66,21 +76,17 @@ def charges(reading: Reading, prices: Mapping[str, PriceNow], now: datetime) -> 
     """
     total, count, since = 0.0, 0, now
     for each in _charged(reading):
-        # A share of every income that goes in fees is taken off at once, not when it is booked.
-        if (each.kind == "fee" and reading.fee_share) or not each.amounts.total:
-            continue
-        end = each.period_end or each.as_of
-        length = (end - each.period_start).total_seconds()
-        age = (now - end).total_seconds()
-        if age >= CHARGES_OVER_S:
+        age = (now - each.end).total_seconds()
+        if not each.amount or age >= CHARGES_OVER_S:
             continue
         price = 1.0 if each.unit == "USD" else _usd(prices.get(each.unit))
         if price is None:
             return None
+        length = (each.end - each.start).total_seconds()
         inside = 1.0 if length <= 0 else min(1.0, max(0.0, (CHARGES_OVER_S - max(age, 0.0)) / length))
-        total += float(each.amounts.total) * price * inside
+        total += each.amount * price * inside
         count += 1
-        since = min(since, each.period_start)
+        since = min(since, each.start)
     if not count:
         return NOTHING
     hours = min(max((now - since).total_seconds(), 3600.0), CHARGES_OVER_S) / 3600.0
@@ -88,18 +94,19 @@ def charges(reading: Reading, prices: Mapping[str, PriceNow], now: datetime) -> 
     return CostPerHour(low=mean * (1.0 - doubt), mean=mean, high=mean * (1.0 + doubt))
 
 
-@kept_by(lambda reading: (reading.accruals,), lambda reading: reading.node)
-def _charged(reading: Reading) -> list[Accrual]:
-    return [each for each in reading.accruals if each.kind in CHARGED]
+@kept_by(lambda reading: (reading.accruals, "" if reading.fee_share else "fees"), lambda reading: reading.node)
+def _charged(reading: Reading) -> list[_Charge]:
+    """What is taken off; a share of every income that goes in fees is so at once, not when it is booked."""
+    return [
+        _Charge(each.kind, each.unit, float(each.amounts.total), each.period_start, each.period_end or each.as_of)
+        for each in reading.accruals
+        if each.kind in CHARGED and not (each.kind == "fee" and reading.fee_share)
+    ]
 
 
 def charges_doubt(reading: Reading, prices: Mapping[str, PriceNow]) -> str:
     """Why what `charges` says is not known, or not well; empty when nothing is wrong with it."""
-    units = dict.fromkeys(
-        (each.kind, each.unit)
-        for each in _charged(reading)
-        if each.unit != "USD" and not (each.kind == "fee" and reading.fee_share)
-    )
+    units = dict.fromkeys((each.kind, each.unit) for each in _charged(reading) if each.unit != "USD")
     found = [reading.cost_note] if reading.cost_note else []
     for kind, unit in units:
         price = prices.get(unit)

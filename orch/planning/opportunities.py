@@ -239,6 +239,8 @@ def _held_back(
     """What held nodes would earn more, were they not held."""
     if without_holds is None or without_holds.status not in ("optimal", "feasible"):
         return
+    if without_holds.shares == answer.shares:
+        return
     freed, split = split_of(problem, without_holds), split_of(problem, answer)
     more = sum(income_change(node, freed[node.name])[1] for node in problem.nodes)
     less = sum(income_change(node, split[node.name])[1] for node in problem.nodes)

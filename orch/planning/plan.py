@@ -63,6 +63,8 @@ def income_change(node: ProblemNode, allocation: Resources) -> tuple[float, floa
 
     What a node gains and what it loses rest on the same figures, so their doubts add up within the node.
     """
+    if allocation == node.present:
+        return 0.0, 0.0, 0.0
     mean = evaluate(node, allocation).mean - evaluate(node, node.present).mean
     if runs(node, allocation) != runs(node, node.present):
         there, here = evaluate(node, allocation), evaluate(node, node.present)

@@ -37,10 +37,12 @@ def polish(problem: Problem, answer: Answer, dust_pct: float) -> Answer:
     if answer.status not in ("optimal", "feasible"):
         return answer
     split = {share.node: share.allocation for share in answer.shares}
+    present = {node.name: node.present for node in problem.nodes}
+    if split == present:
+        return answer
     raw: Amounts = {name: dict(allocation.known()) for name, allocation in split.items()}
     coarse = _without_dust_nodes(problem, raw, dust_pct)
     fine = _without_dust_changes(problem, coarse, dust_pct)
-    present = {node.name: node.present for node in problem.nodes}
     kept = objective(problem, present) if not check.violations(problem, present) else None
     rounded = _tidy(problem, coarse, dust_pct)
     smaller = rounded if fine == coarse else _tidy(problem, fine, dust_pct)

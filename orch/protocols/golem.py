@@ -131,13 +131,13 @@ def _absorb(memory: GolemMemory, key: str, reply: Reply, now: datetime) -> Golem
             memory = replace(memory, sessions=sessions, public_ip=public_ip)
             return _with_signs(memory, had_public_ip=memory.signs.had_public_ip or public_ip is not None)
         case "offers":
-            return compared(replace(memory, offers=answers.read_offers(reply)), now)
+            return compared(_said(memory, offers=answers.read_offers(reply)), now)
         case "agreements":
-            return replace(memory, running=answers.read_running(reply))
+            return _said(memory, running=answers.read_running(reply))
         case "hardware":
-            return compared(replace(memory, profile=answers.read_hardware(reply, _content_type(memory))), now)
+            return compared(_said(memory, profile=answers.read_hardware(reply, _content_type(memory))), now)
         case "presets":
-            return compared(replace(memory, presets=answers.read_presets(reply, _content_type(memory))), now)
+            return compared(_said(memory, presets=answers.read_presets(reply, _content_type(memory))), now)
         case "host":
             return replace(memory, host=read_host(reply))
         case "terms":
@@ -189,6 +189,12 @@ def _absorb_sign(memory: GolemMemory, key: str, reply: Reply, now: datetime) -> 
             return _with_signs(memory, version=version, update=update)
         case _:
             raise ShapeError(f"{key}: an answer to a question that is not asked")
+
+
+def _said(memory: GolemMemory, **said: object) -> GolemMemory:
+    """The memory with parts as they are now; a part that says what it said before stays the same object."""
+    news = {name: value for name, value in said.items() if getattr(memory, name) != value}
+    return msgspec.structs.replace(memory, **news) if news else memory
 
 
 def _with_signs(memory: GolemMemory, **said: object) -> GolemMemory:
@@ -265,9 +271,12 @@ def _with_payment_page(memory: GolemMemory, key: str, reply: Reply, now: datetim
 def _with_invoice_page(memory: GolemMemory, identity: str, key: str, reply: Reply, now: datetime) -> GolemMemory:
     first = not memory.invoice_pages.complete
     invoices, rows, newest = answers.read_invoices(reply, key, identity, now)
+    known, before = memory.invoices, memory.invoice_pages
     memory = with_invoices(memory, invoices)
     if not key.endswith(AGAIN):
         pages = next_pages(memory.invoice_pages, rows, newest, now)
         memory = msgspec.structs.replace(memory, invoice_pages=pages)
+    if not first and memory.invoices is known and memory.invoice_pages == before:
+        return memory
     touched = memory.pays if first else {invoice.agreement_id for invoice in invoices}
     return settle(memory, tuple(touched), now)

@@ -215,7 +215,10 @@ def with_invoices(memory: GolemMemory, invoices: Iterable[Invoice]) -> GolemMemo
 
     That is the newest that is not written off, else the newest.
     """
-    known = {**memory.invoices, **{invoice.invoice_id: invoice for invoice in invoices}}
+    new = {each.invoice_id: each for each in invoices if memory.invoices.get(each.invoice_id) != each}
+    if not new:
+        return memory
+    known = {**memory.invoices, **new}
     counted: dict[str, Invoice] = {}
     for invoice in known.values():
         rival = counted.get(invoice.agreement_id)

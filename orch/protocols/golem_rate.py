@@ -15,6 +15,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from orch.model.base import Value
+from orch.model.kept import kept_by
 from orch.model.readings import Outlook, Pace
 from orch.model.resources import Resources
 from orch.protocols.golem_memory import Work
@@ -156,26 +157,38 @@ def _pace(low: float, mean: float, high: float, work: Work, now: datetime) -> Pa
 def _spans(memory: GolemMemory, now: datetime) -> list[_Span]:
     """The agreements that ended last and those that run, by their beginning."""
     invoices = memory.digest.invoices
-    ends = [(each, invoices[each].issued_at, True) for each in memory.digest.ended]
-    ends += [(each, now, False) for each in memory.running or () if each not in invoices]
-    spans = []
-    for agreement, end, over in ends:
-        pay = memory.pays.get(agreement)
-        begin = None if pay is None else started_of(memory, pay)
-        if pay is None or begin is None:
-            continue
-        known = over and (agreement in memory.terms or agreement in memory.no_terms)
-        spans.append(
-            _Span(
-                begin=begin,
-                end=max(begin, end),
-                due=float(pay.due),
-                hours=max(0.0, (end - begin).total_seconds() / 3600),
-                threads=threads_of(memory, pay, end, SHORTEST_H) if known else None,
-                agreed=agreed_of(memory, agreement).cpu_cores if known else None,
-            )
-        )
+    running = [_span(memory, each, now, known=False) for each in memory.running or () if each not in invoices]
+    spans = [each for each in (*_ended(memory), *running) if each is not None]
     return sorted(spans, key=lambda each: each.begin)
+
+
+@kept_by(
+    lambda memory: (
+        *(memory.digest.invoices, memory.terms, memory.no_terms, memory.profile, memory.offers, memory.presets),
+        *(memory.pays.get(each) for each in memory.digest.ended),
+    ),
+    lambda memory: memory.context.node,
+)
+def _ended(memory: GolemMemory) -> list[_Span | None]:
+    """The agreements that ended last: their rows are the same for days."""
+    invoices, told = memory.digest.invoices, memory.terms.keys() | memory.no_terms
+    return [_span(memory, each, invoices[each].issued_at, known=each in told) for each in memory.digest.ended]
+
+
+def _span(memory: GolemMemory, agreement: str, end: datetime, *, known: bool) -> _Span | None:
+    """One agreement until its end, or until now; None while it is not known when it began."""
+    pay = memory.pays.get(agreement)
+    begin = None if pay is None else started_of(memory, pay)
+    if pay is None or begin is None:
+        return None
+    return _Span(
+        begin=begin,
+        end=max(begin, end),
+        due=float(pay.due),
+        hours=max(0.0, (end - begin).total_seconds() / 3600),
+        threads=threads_of(memory, pay, end, SHORTEST_H) if known else None,
+        agreed=agreed_of(memory, agreement).cpu_cores if known else None,
+    )
 
 
 def _window(memory: GolemMemory, spans: Iterable[_Span], now: datetime) -> tuple[datetime, bool]:

@@ -208,7 +208,8 @@ def _with_earnings(memory: StreamrMemory, key: str, name: str, reply: Reply) -> 
         or "/" not in word
         or _of(word) in earnings.sponsorships
     }
-    return _settle(replace(memory, earnings=earnings, words=left))
+    words = left if len(left) < len(memory.words) else memory.words
+    return _settle(replace(memory, earnings=earnings, words=words))
 
 
 def _of(word: str) -> str:

@@ -20,7 +20,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from decimal import Context, Decimal
 from itertools import chain, groupby
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from msgspec.structs import replace
 
@@ -54,6 +54,14 @@ class Withdrawal(Value):
     amount: int
     fee: int
     transaction: str
+
+
+class _Past(NamedTuple):
+    """Withdrawals, the collections that they ended, and what was lost or paid for gas."""
+
+    taken: list[Withdrawal]
+    collections: list[Accrual]
+    costs: list[Accrual]
 
 
 def to_data(wei: int) -> Decimal:
@@ -124,18 +132,36 @@ def restate(memory: StreamrMemory) -> StreamrMemory:
     earnings, scan = memory.earnings, memory.scan
     if earnings is None or scan is None or not scan.low <= earnings.block.number <= scan.high:
         return memory
-    taken = withdrawals(memory, earnings.block.number)
-    memory = replace(memory, carry=_carried(memory, taken))
-    fresh = chain(
-        _collections(memory, taken),
-        _outstanding(memory, earnings, taken),
-        _lost(memory, earnings.block.number),
-        _gas(memory, earnings.block.number),
-    )
+    past = _past(memory, _last_event(memory, earnings.block.number))
+    memory = replace(memory, carry=_carried(memory, past.taken))
+    fresh = chain(past.collections, _outstanding(memory, earnings, past.taken), past.costs)
     before = {(accrual.stream, accrual.kind): accrual for accrual in memory.stated}
     by_stream = {(new.stream, new.kind): new for new in fresh}
-    stated = tuple(old if (old := before.get(name)) == new and old else new for name, new in by_stream.items())
+    stated = tuple(_known_as(before.get(name), new) for name, new in by_stream.items())
     return replace(memory, stated=stated)
+
+
+def _known_as(old: Accrual | None, new: Accrual) -> Accrual:
+    """The accrual as it was stated before, where nothing of it has changed."""
+    return old if old is not None and (old is new or old == new) else new
+
+
+def _last_event(memory: StreamrMemory, until: int) -> int:
+    """The block of the newest event up to a block; -1 before any."""
+    return next((event.block for event in reversed(memory.events) if event.block <= until), -1)
+
+
+@kept_by(
+    lambda memory, until: (
+        *(memory.events, memory.times, memory.receipts, memory.words, memory.nodes, memory.options),
+        f"{until} {memory.scan and memory.scan.low}",
+    ),
+    lambda memory, until: memory.context.node,  # noqa: ARG005 - both are given the function's own arguments
+)
+def _past(memory: StreamrMemory, until: int) -> _Past:
+    """What the events up to a block say, which hardly ever changes."""
+    taken = withdrawals(memory, until)
+    return _Past(taken, [*_collections(memory, taken)], [*_lost(memory, until), *_gas(memory, until)])
 
 
 def _collections(memory: StreamrMemory, taken: list[Withdrawal]) -> Iterable[Accrual]:

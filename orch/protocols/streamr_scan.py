@@ -78,10 +78,14 @@ def with_events(memory: StreamrMemory, first: int, last: int, found: tuple[Event
         return memory
     size = last - first + 1
     grown = min(2 * scan.chunk, LARGEST) if size >= scan.chunk and not scan.refused else scan.chunk
-    kept = tuple(event for event in memory.events if not first <= event.block <= last)
+    events = tuple(event for event in memory.events if not first <= event.block <= last)
+    if found or len(events) < len(memory.events):
+        events = tuple(sorted((*events, *found), key=lambda event: (event.block, event.index)))
+    else:
+        events = memory.events  # the very same: see kept_by
     return replace(
         memory,
-        events=tuple(sorted((*kept, *found), key=lambda event: (event.block, event.index))),
+        events=events,
         scan=replace(scan, low=min(scan.low, first), high=max(scan.high, last), chunk=grown),
     )
 

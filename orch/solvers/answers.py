@@ -119,14 +119,13 @@ def found(
     if problem.objective is not None:
         bound = None
     allocations = within
-    worth = objective(problem, allocations)
-    if bound is None or bound - worth > EXACT * money_scale(problem):
+    worth, size = objective(problem, allocations), money_scale(problem)
+    if bound is None or bound - worth > EXACT * size:
         allocations, worth = _not_below_present(problem, allocations, worth)
     status: Status = "feasible"
     gap = None
     if bound is not None and math.isfinite(bound):
         bound = max(bound, worth)
-        size = money_scale(problem)
         gap = 100.0 * (bound - worth) / max(abs(worth), size * EXACT)
         if bound - worth <= EXACT * size:
             status, gap = "optimal", min(gap, 100.0 * EXACT)

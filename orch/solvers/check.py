@@ -224,8 +224,10 @@ def _false_claims(problem: Problem, answer: Answer, split: Split) -> Iterator[st
         if bound is None or bound > worth + slack:
             yield "it calls itself optimal without a bound that shows it"
         present = {node.name: node.present for node in problem.nodes}
-        if not violations(problem, present) and objective(problem, present) > worth + slack:
-            yield f"it calls itself optimal, and keeping all is worth {objective(problem, present):.9g} USD"
+        if present != split and not violations(problem, present):
+            kept = objective(problem, present)
+            if kept > worth + slack:
+                yield f"it calls itself optimal, and keeping all is worth {kept:.9g} USD"
 
 
 def _false_despair(problem: Problem, answer: Answer) -> Iterator[str]:

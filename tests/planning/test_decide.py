@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from datetime import timedelta
 from decimal import Decimal
 
@@ -11,7 +10,7 @@ from msgspec.structs import replace
 from orch.model.fleet import LeverState, Limits, Worth
 from orch.model.moves import CanReallocate, Guards, Hold
 from orch.model.plans import Blocker
-from orch.model.problems import Activity, Budget
+from orch.model.problems import Activity
 from orch.model.resources import RESOURCES, Resources
 from orch.planning.decide import decide, next_reallocation_at, should_reallocate, study
 from orch.planning.words import amount_of, duration, listed, number, stay_sentence, usd, what_moves
@@ -271,15 +270,6 @@ def test_the_same_snapshot_makes_the_same_decision_and_survives_json(kit):
     assert first == second
     plan = first[1]
     assert msgspec.json.decode(msgspec.json.encode(plan), type=type(plan)) == plan
-
-
-def test_a_decision_takes_milliseconds(kit):
-    times = []
-    for _ in range(5):
-        started = time.perf_counter()
-        decided(kit, settings=replace(kit.settings, budget=Budget(seconds=1.0)))
-        times.append(time.perf_counter() - started)
-    assert min(times) < 0.2  # 10 ms on a quiet machine
 
 
 def test_words():

@@ -154,7 +154,7 @@ def test_a_row_of_an_old_version_begins_with_its_invoice(told):
 def test_a_lost_agreement_keeps_its_last_figures_and_is_not_asked_for_again(told):
     memory = told(*WHOLE)
     crowded = replace(memory, pay_pages=replace(memory.pay_pages, crowded=True, newest=NOW))
-    running = told("healthy_invoices", memory=crowded)
+    running = told("healthy_pays", memory=crowded)
     assert f"agreement/{E}" in keys(running)
     gone = told("null_agreement", memory=running)
     assert by_stream(gone)[E].amounts == by_stream(memory)[E].amounts

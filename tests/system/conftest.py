@@ -19,7 +19,7 @@ class Inbox:
         self.told.put((name, message))
         return True
 
-    def answer(self, within=5.0):
+    def answer(self, within=20.0):
         """The next answer told."""
         return self.told.get(timeout=within)[1]
 

@@ -26,7 +26,7 @@ def serve():
         each.close()
 
 
-def heard(server, *, seconds=0.3, stopped=lambda: False, **how):
+def heard(server, *, seconds=5.0, stopped=lambda: False, **how):
     return do_here(Listen(url=f"{server.url}/streams/a/subscribe", seconds=seconds, **how), stopped)
 
 
@@ -37,12 +37,13 @@ def test_text_messages_come_in_their_order_and_a_ping_is_none(serve):
 
 def test_silence_is_an_empty_list_after_the_time(serve):
     began = time.monotonic()
-    assert json.loads(heard(serve()).body) == []
-    assert time.monotonic() - began < 3
+    assert json.loads(heard(serve(), seconds=0.3).body) == []
+    assert time.monotonic() - began < 20
 
 
 def test_half_a_message_is_none(serve):
-    assert json.loads(heard(serve(frame("whole"), frame("never ends")[:4])).body) == ["whole"]
+    found = heard(serve(frame("whole"), frame("never ends")[:4]), seconds=1.0)
+    assert json.loads(found.body) == ["whole"]
 
 
 def test_a_key_goes_into_the_query_and_nowhere_else(serve):
@@ -88,4 +89,4 @@ def test_a_frame_that_claims_to_be_endless_takes_no_more_than_its_bytes(serve):
 def test_it_ends_when_nobody_wants_it_any_more(serve):
     began = time.monotonic()
     heard(serve(), seconds=60, stopped=lambda: True)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
