@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 COORDINATOR = "coordinator"
 REALLOCATION = "reallocation"
 LEVERS_EVERY_S = 120.0
-REPORT_EVERY_S = 60.0
+REPORT_EVERY_S = 120.0
 TASK = "lever task "
 
 log = logging.getLogger(__name__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any, TypeAlias, assert_never
 
 import msgspec
 from msgspec.structs import replace
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from orch.model.forecasts import Foresight, IncomeSeries
     from orch.model.moves import Guards, Reallocation
     from orch.model.problems import Answer
+    from orch.model.resources import Resources
     from orch.planning.settings import PlanSettings
     from orch.planning.steps import Describe
     from orch.solvers.base import Solver
@@ -62,6 +63,7 @@ COORDINATOR = "coordinator"
 MONITOR = "monitor"
 RECORDER = "recorder"
 REALLOCATION = "reallocation"
+Seen: TypeAlias = "tuple[Snapshot, Guards, Foresight | None, Study]"
 NO_OPTIONS = msgspec.msgpack.encode({})
 
 
@@ -95,7 +97,7 @@ class _State:
     analyze_at: datetime | None = None
     decide_at: datetime | None = None
     number: int = 0
-    seen: tuple[Snapshot, Guards, Foresight | None, Study] | None = None
+    seen: Seen | None = None
     seen_with: dict[str, Decimal] = field(default_factory=dict)
     asked: int = 0
     job: SolverJob | None = None
@@ -220,7 +222,7 @@ class Optimizer(Actor):
                 return
             state.view = (state.snapshot, state.guards, state.foresight)
         try:
-            seen = self._study(*state.view)
+            seen = self._study(*state.view, deciding="decide" in state.owed)
         except AnswerPending as pending:
             self._ask(pending)
             return
@@ -259,12 +261,17 @@ class Optimizer(Actor):
         for wish in sorted(self._state.owed)[:1]:
             self._look(wish)
 
-    def _study(self, snapshot: Snapshot, guards: Guards, foresight: Foresight | None) -> Study:
-        """What one look at a snapshot finds; the same snapshot is not looked at twice."""
-        known = self._state.seen
-        if known is not None and known[0] is snapshot and known[1] is guards and known[2] is foresight:
+    def _study(self, snapshot: Snapshot, guards: Guards, foresight: Foresight | None, *, deciding: bool) -> Study:
+        """What one look at a snapshot finds; the same snapshot is not looked at twice.
+
+        What holds keep back is worked out anew for each decision; between decisions it is what the last one found.
+        """
+        state, plan = self._state, self._plan
+        known = state.seen
+        same = known is not None and known[0] is snapshot and known[1] is guards and known[2] is foresight
+        if known is not None and same and not (deciding and known[3].carried):
             return known[3]
-        plan = self._plan
+        soon = deciding or state.decide_at is None or state.decide_at <= self.house.clock.now()
         seen = study(
             snapshot,
             guards,
@@ -274,9 +281,9 @@ class Optimizer(Actor):
             strategy=plan.strategy,
             options=plan.options,
             foresight=foresight,
+            freed=None if soon or known is None else _still_freed(known, snapshot, guards),
         )
-        self._state.seen = (snapshot, guards, foresight, seen)
-        self._state.seen_with = self._state.prices
+        state.seen, state.seen_with = (snapshot, guards, foresight, seen), state.prices
         return seen
 
     def _decide(self, snapshot: Snapshot, guards: Guards, foresight: Foresight | None, seen: Study) -> None:
@@ -338,3 +345,14 @@ class Optimizer(Actor):
     def _arm_decide(self, when: datetime) -> None:
         self._state.decide_at = when
         self.house.timers.at(when, self.name, Decide(due_at=when))
+
+
+def _still_freed(known: Seen, snapshot: Snapshot, guards: Guards) -> Answer | None:
+    """The best split without holds as it was found last, as long as holds and allocations are the same."""
+    then, under, _, found = known
+    same = under.holds == guards.holds and _given(then) == _given(snapshot)
+    return found.freed if same else None
+
+
+def _given(snapshot: Snapshot) -> dict[str, Resources]:
+    return {node.name: node.allocation for node in snapshot.nodes}

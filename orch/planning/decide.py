@@ -60,13 +60,19 @@ RISK_SOLVER = "conic"
 
 
 class Study(NamedTuple):
-    """What one look at a snapshot found."""
+    """What one look at a snapshot found.
+
+    `freed` is the best split were there no holds, None when there are none; it is `carried` where an earlier look
+    found it.
+    """
 
     problem: Problem
     answer: Answer
     chain: tuple[str, ...]
     blockers: tuple[Blocker, ...]
     opportunities: tuple[Opportunity, ...]
+    freed: Answer | None = None
+    carried: bool = False
 
 
 def study(
@@ -79,10 +85,12 @@ def study(
     strategy: StrategySpec | None = None,
     options: Any = None,
     foresight: Foresight | None = None,
+    freed: Answer | None = None,
 ) -> Study:
     """The problem of a snapshot, its best split, and the opportunities in it. For every analyze tick.
 
-    The strategy may shape the problem by what `foresight` says before it is solved.
+    The strategy may shape the problem by what `foresight` says before it is solved. `freed` is the best split
+    without holds where an earlier look under the same holds has found it; else it is looked for if a node is held.
     """
 
     def posed(under: Guards) -> tuple[Problem, tuple[Blocker, ...]]:
@@ -92,14 +100,16 @@ def study(
 
     problem, blockers = posed(guards)
     answer, chain = _solved(problem, settings, solvers)
-    without_holds = None
-    if any(RESTING.intersection(node.locked_by) for node in problem.nodes):
+    carried = freed is not None
+    if not any(RESTING.intersection(node.locked_by) for node in problem.nodes):
+        freed = None
+    elif freed is None:
         free, _ = posed(replace(guards, holds=()))
-        without_holds, _ = _solved(free, settings, solvers)
+        freed, _ = _solved(free, settings, solvers)
     found = analyze_opportunities(
-        snapshot, problem, answer, blockers, settings, previous_prices=previous_prices, without_holds=without_holds
+        snapshot, problem, answer, blockers, settings, previous_prices=previous_prices, without_holds=freed
     )
-    return Study(problem, answer, chain, blockers, found)
+    return Study(problem, answer, chain, blockers, found, freed, carried)
 
 
 def _shaped(problem: Problem, strategy: Any, options: Any, foresight: Foresight | None) -> Problem:

@@ -145,7 +145,7 @@ def _absorb(memory: GolemMemory, key: str, reply: Reply, now: datetime) -> Golem
         case "payAgreements" | "agreement" | "invoices" | "invoice" | "payments" | "rejection":
             return _absorb_money(memory, key, reply, now)
         case _:
-            return _absorb_sign(memory, kind, reply, now)
+            return _absorb_sign(memory, kind, reply)
 
 
 def _absorb_money(memory: GolemMemory, key: str, reply: Reply, now: datetime) -> GolemMemory:
@@ -170,11 +170,11 @@ def _absorb_money(memory: GolemMemory, key: str, reply: Reply, now: datetime) ->
             return settle(with_invoices(memory, (invoice,)), (invoice.agreement_id,), now)
 
 
-def _absorb_sign(memory: GolemMemory, key: str, reply: Reply, now: datetime) -> GolemMemory:
+def _absorb_sign(memory: GolemMemory, key: str, reply: Reply) -> GolemMemory:
     """The memory with something that the daemon says of itself."""
     match key:
         case "monitor":
-            return _with_signs(memory, activities=signs.read_activities(reply), activities_at=now)
+            return _with_signs(memory, activities=signs.read_activities(reply))
         case "metrics":
             return _with_signs(memory, counters=signs.read_counters(reply))
         case "healthcheck":
@@ -198,7 +198,7 @@ def _said(memory: GolemMemory, **said: object) -> GolemMemory:
 
 
 def _with_signs(memory: GolemMemory, **said: object) -> GolemMemory:
-    return msgspec.structs.replace(memory, signs=msgspec.structs.replace(memory.signs, **said))
+    return _said(memory, signs=msgspec.structs.replace(memory.signs, **said))
 
 
 def _without(memory: GolemMemory, kind: str, name: str, now: datetime) -> GolemMemory:

@@ -164,7 +164,7 @@ class Signs(Value):
     """What the daemon says of itself; None is not read yet.
 
     `trouble` is the part of its own check that failed, empty when none did. `activities` are those since its
-    start, read at `activities_at`.
+    start.
     """
 
     version: str | None = None
@@ -174,7 +174,6 @@ class Signs(Value):
     trouble: str | None = None
     counters: Counters = Counters()
     activities: tuple[Activity, ...] | None = None
-    activities_at: datetime | None = None
     had_public_ip: bool = False
 
 

@@ -90,15 +90,20 @@ def due(
     """
     known = state.turns
     busy = {turn.lane for turn in known.values() if turn.asked_at is not None}
-    waiting = [each for each in endpoints if each.lane not in busy and _is_due(known.get(each.key), now, late)]
+    waiting = []
+    for each in endpoints:  # dozens, after every answer: what is not due is passed over without a call
+        turn = known.get(each.key)
+        passed = turn is not None and turn.due_at is not None and turn.due_at > now
+        if not passed and each.lane not in busy and _is_due(turn, now, late):
+            waiting.append(each)
+    if not waiting and len(known) <= len(endpoints):
+        return state, ()
     chosen: list[Endpoint] = []
     for endpoint in sorted(waiting, key=lambda each: _order(each, known.get(each.key), now)):
         if endpoint.lane not in busy:
             busy.add(endpoint.lane)
             chosen.append(endpoint)
     wanted = {endpoint.key for endpoint in endpoints}
-    if not chosen and known.keys() <= wanted:
-        return state, ()
     turns = {key: turn for key, turn in known.items() if key in wanted or turn.asked_at is not None}
     for endpoint in chosen:
         share = jitter if isinstance(jitter, float | int) else jitter.random()

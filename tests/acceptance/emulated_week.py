@@ -32,7 +32,7 @@ START = datetime(2026, 11, 2, tzinfo=UTC)
 HOUR_S = 3600
 CADENCE = {"poll_s": 60, "analyze_s": 300, "decide_s": 600}
 SETTLING_H = 24
-CATCH_UP_H = 6
+CATCH_UP_H = 3
 """Hours after the end of all earning in which orch still reads what the networks book late."""
 DATABASE = "orch.duckdb"
 

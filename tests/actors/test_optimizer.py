@@ -21,7 +21,7 @@ from orch.messages import (
     SnapshotPublished,
     SolverAnswered,
 )
-from orch.model.moves import Guards
+from orch.model.moves import Guards, Hold
 from orch.model.problems import Budget
 from orch.planning.settings import PlanSettings
 from orch.solvers.job import failed, run_job
@@ -110,6 +110,36 @@ def test_a_solver_that_gave_none_is_followed_by_the_next_of_the_chain():
     stage.run_until(NOON + timedelta(seconds=90))
     (made,) = monitor.of(DecisionMade)
     assert made.decision.solver_chain == ("genetic", "greedy")
+
+
+def test_what_holds_keep_back_is_worked_out_once_for_each_decision():
+    stage, solved = Stage(1, NOON), []
+    house, strategy, linear = stage.house(), load_strategies()["threshold"](), solvers_for("linear")["linear"]
+
+    def counting(problem, budget, seed):
+        solved.append(stage.monotonic())
+        return linear(problem, budget, seed)
+
+    plan = OptimizerPlan(
+        settings=PlanSettings(),
+        strategy=strategy,
+        options=strategy.options(),
+        solvers={"linear": counting},
+        analyze_s=30.0,
+        decide_s=60.0,
+    )
+    for name in ("monitor", "recorder", "coordinator", "reallocation"):
+        stage.add(Listener(name, house))
+    stage.add(Optimizer("optimizer", house, plan))
+    stage.run_until(NOON)
+    hold = Hold(node="a", code="HOLD_ACTIVE", sentence="a rests.", until=NOON + timedelta(days=1))
+    stage.tell("optimizer", GuardsChanged(guards=Guards(holds=(hold,))))
+    counts = []
+    for each in range(1, 5):
+        stage.tell("optimizer", SnapshotPublished(snapshot=snapshot(node_state("a"), node_state("b"), tick=each)))
+        stage.run_until(NOON + timedelta(seconds=30 * each + 1))
+        counts.append(len(solved))
+    assert counts == [2, 4, 5, 7]
 
 
 def test_an_answer_that_nobody_waits_for_is_nothing():
