@@ -43,13 +43,13 @@ NOTHING = CostPerHour(low=0.0, mean=0.0, high=0.0)
 
 
 class _Charge(NamedTuple):
-    """One fee or one transaction's gas."""
+    """One fee or one transaction's gas; times in seconds since 1970."""
 
     kind: str
     unit: str
     amount: float
-    start: datetime
-    end: datetime
+    start_s: float
+    end_s: float
 
 
 def node_cost(costs: RunningCosts, used: Resources) -> tuple[CostPerHour | None, str]:
@@ -74,22 +74,23 @@ def charges(reading: Reading, prices: Mapping[str, PriceNow], now: datetime) -> 
     Each fee is spread over the time it was for. Few of them say little about the next one: the doubt is that of
     counting them.
     """
-    total, count, since = 0.0, 0, now
+    total, count, now_s = 0.0, 0, now.timestamp()
+    since_s = now_s
     for each in _charged(reading):
-        age = (now - each.end).total_seconds()
+        age = now_s - each.end_s
         if not each.amount or age >= CHARGES_OVER_S:
             continue
         price = 1.0 if each.unit == "USD" else _usd(prices.get(each.unit))
         if price is None:
             return None
-        length = (each.end - each.start).total_seconds()
+        length = each.end_s - each.start_s
         inside = 1.0 if length <= 0 else min(1.0, max(0.0, (CHARGES_OVER_S - max(age, 0.0)) / length))
         total += each.amount * price * inside
         count += 1
-        since = min(since, each.start)
+        since_s = min(since_s, each.start_s)
     if not count:
         return NOTHING
-    hours = min(max((now - since).total_seconds(), 3600.0), CHARGES_OVER_S) / 3600.0
+    hours = min(max(now_s - since_s, 3600.0), CHARGES_OVER_S) / 3600.0
     mean, doubt = total / hours, 1.0 / math.sqrt(count)
     return CostPerHour(low=mean * (1.0 - doubt), mean=mean, high=mean * (1.0 + doubt))
 
@@ -98,7 +99,13 @@ def charges(reading: Reading, prices: Mapping[str, PriceNow], now: datetime) -> 
 def _charged(reading: Reading) -> list[_Charge]:
     """What is taken off; a share of every income that goes in fees is so at once, not when it is booked."""
     return [
-        _Charge(each.kind, each.unit, float(each.amounts.total), each.period_start, each.period_end or each.as_of)
+        _Charge(
+            each.kind,
+            each.unit,
+            float(each.amounts.total),
+            each.period_start.timestamp(),
+            (each.period_end or each.as_of).timestamp(),
+        )
         for each in reading.accruals
         if each.kind in CHARGED and not (each.kind == "fee" and reading.fee_share)
     ]

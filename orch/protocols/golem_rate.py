@@ -165,7 +165,11 @@ def _spans(memory: GolemMemory, now: datetime) -> list[_Span]:
 @kept_by(
     lambda memory: (
         *(memory.digest.invoices, memory.terms, memory.no_terms, memory.profile, memory.offers, memory.presets),
-        *(memory.pays.get(each) for each in memory.digest.ended),
+        " ".join(
+            f"{each} {pay.due} {pay.created_at}"
+            for each in memory.digest.ended
+            if (pay := memory.pays.get(each)) is not None
+        ),
     ),
     lambda memory: memory.context.node,
 )
