@@ -230,6 +230,8 @@ class HttpTransport:
     def _answer(self, call: _Call, outcome: Got | Missed) -> None:
         if not call.claim():
             return
+        if self._closed and isinstance(outcome, Missed):
+            outcome = _stopping()  # a socket that was cut looks like one that was too slow
         elapsed = time.monotonic() - call.began
         now = self._clock.now()
         reply: Reply | NoReply
