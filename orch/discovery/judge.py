@@ -50,6 +50,14 @@ def propose(seen: Surroundings, opened: tuple[Opened, ...], given: Given) -> Pro
                 missing.append(each)
             else:
                 nodes.append(each)
+    if seen.docker_trouble is not None:
+        missing.append(
+            Missing(
+                protocol="docker",
+                sentence=f"no containers were looked at: {seen.docker_trouble}",
+                remedy="run orch as a user of the group docker, or give the nodes' addresses as options",
+            )
+        )
     return Proposal(nodes=tuple(nodes), missing=tuple(missing))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from orch.discovery.traces import OPERATOR, Network
 from orch.errors import UsageError
@@ -47,7 +47,7 @@ class Proposed(Value):
 class Missing(Value):
     """What is not there, and what to do. `blocks`: the node is not written without it."""
 
-    protocol: Network
+    protocol: Network | Literal["docker"]
     sentence: str
     remedy: str
     blocks: bool = False

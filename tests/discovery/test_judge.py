@@ -47,6 +47,13 @@ def test_on_a_bare_machine_every_network_has_a_remedy_and_nothing_is_proposed():
     assert all("--" in each.remedy for each in found.missing)
 
 
+def test_docker_that_could_not_be_asked_is_said():
+    told = Surroundings(docker_trouble="Docker's socket /run/docker.sock may not be read by this user")
+    found = propose(told, (STORJ,), Given())
+    assert "no containers were looked at: Docker's socket" in said(found, "docker")
+    assert said(propose(NOTHING, (STORJ,), Given()), "docker") == ""
+
+
 def test_what_answers_is_proposed_with_its_address():
     nodes = by_protocol(propose(NOTHING, (STORJ, GOLEM), Given()))
     assert keys(nodes["storj"]) == {"url": "http://127.0.0.1:14002"}
