@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import duckdb
 import pytest
-from emulated_week import CATCH_UP_H, DATABASE, START, play
+from emulated_week import DATABASE, START, play
 
 from orch.emulator.facts import NODES
 from orch.emulator.world import World
@@ -15,7 +15,7 @@ SEED, DAYS = 7, 31
 HOURS = DAYS * 24
 TICKS_PER_HOUR = 60
 KEPT = timedelta(days=30)
-TIDY_EVERY_H = 6
+TIDY_EVERY_H = CATCH_UP_H = 6
 """The last time falls on the very end, so that nothing may be older than what is kept."""
 LARGEST_MB = 100
 
@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 def month(tmp_path_factory):
     """The month played, and its database."""
     data_dir = tmp_path_factory.mktemp("month")
-    played = play(World(SEED, START), HOURS, data_dir, tidy_every_h=TIDY_EVERY_H)
+    played = play(World(SEED, START), HOURS, data_dir, catch_up_h=CATCH_UP_H, tidy_every_h=TIDY_EVERY_H)
     return played, data_dir / DATABASE
 
 
