@@ -132,14 +132,17 @@ def test_no_protocol_is_led_astray(house, tmp_path):
     engine.stop()
     assert time.monotonic() - began < 5.0
     assert engine.late == ()
+    truly = {node.name: earned(node) for node in later.nodes if node.name in SERVICES}
     for node in later.nodes:
-        then = before[node.name]
+        then, most = before[node.name], truly[node.name.partition("-")[0]]
         assert node.earned_usd.settled >= then.earned_usd.settled, node
         if node.name in SERVICES:
             assert node.health == "online", node
             assert node.last_seen_at > turned_at
         else:
-            assert abs(earned(node) - earned(then)) < LARGEST_JUMP_USD, (node, then)
+            # What was still to be read of the past may come, as far as an answer is not touched: no more than that.
+            assert earned(node) > earned(then) - LARGEST_JUMP_USD, (node, then)
+            assert earned(node) < max(earned(then), most) + LARGEST_JUMP_USD, (node, then)
     with open_read_only(tmp_path / "orch.duckdb") as connection:
         told = set(connection.execute("SELECT DISTINCT node, endpoint, reason FROM failures").fetchall())
         fallen = connection.execute("SELECT sentence FROM alerts WHERE rule = 'actor_failed'").fetchall()
