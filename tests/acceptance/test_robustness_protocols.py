@@ -140,7 +140,7 @@ def test_no_protocol_is_led_astray(house, tmp_path):
             assert node.health == "online", node
             assert node.last_seen_at > turned_at
         else:
-            # What was still to be read of the past may come, as far as an answer is not touched: no more than that.
+            # What was still to be read of the past may come, as far as an answer is untouched: no more than that.
             assert earned(node) > earned(then) - LARGEST_JUMP_USD, (node, then)
             assert earned(node) < max(earned(then), most) + LARGEST_JUMP_USD, (node, then)
     with open_read_only(tmp_path / "orch.duckdb") as connection:
