@@ -253,8 +253,8 @@ def test_a_start_that_succeeds_at_the_second_try_is_a_start(household):
 
 
 def test_who_cannot_start_is_named_with_the_reason(household):
-    house = household(("disk", 0), scripts={"disk": {"ready": boom}}, ready_within_s=0.1)
-    with pytest.raises(EngineError, match=r"disk was not ready within 0\.1 s: ValueError: boom"):
+    house = household(("disk", 0), scripts={"disk": {"ready": boom}}, ready_within_s=1.5)
+    with pytest.raises(EngineError, match=r"disk was not ready within 1\.5 s: ValueError: boom"):
         house.start_all()
 
 
@@ -267,7 +267,7 @@ def test_who_hangs_in_its_start_is_named(household, gate):
 
 def test_a_busy_actor_does_not_hold_up_the_end_of_the_others(household, live, gate, do):
     house = household(
-        ("recorder", 0), ("busy", 1), ("beside", 1), scripts={"busy": {"wait": gate}}, stop_within_s=0.1
+        ("recorder", 0), ("busy", 1), ("beside", 1), scripts={"busy": {"wait": gate}}, stop_within_s=1.0
     )
     house.start_all()
     live.directory.tell("busy", do("wait"))
