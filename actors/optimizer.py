@@ -36,7 +36,7 @@ from orch.messages import (
 )
 from orch.model.inputs import DecisionInputs
 from orch.model.problems import SolverJob
-from orch.planning.decide import Study, decide, next_reallocation_at, study
+from orch.planning.decide import Study, as_free, decide, next_reallocation_at, study
 from orch.planning.foresee import dials_of, foresee, turned_by
 from orch.planning.settings import with_pauses
 from orch.planning.steps import with_steps
@@ -53,7 +53,6 @@ if TYPE_CHECKING:
     from orch.model.forecasts import Foresight, IncomeSeries
     from orch.model.moves import Guards, Reallocation
     from orch.model.problems import Answer
-    from orch.model.resources import Resources
     from orch.planning.settings import PlanSettings
     from orch.planning.steps import Describe
     from orch.solvers.base import Solver
@@ -272,6 +271,7 @@ class Optimizer(Actor):
         if known is not None and same and not (deciding and known[3].carried):
             return known[3]
         soon = deciding or state.decide_at is None or state.decide_at <= self.house.clock.now()
+        again = known is not None and not soon and as_free(known[:2], (snapshot, guards))
         seen = study(
             snapshot,
             guards,
@@ -281,7 +281,7 @@ class Optimizer(Actor):
             strategy=plan.strategy,
             options=plan.options,
             foresight=foresight,
-            freed=None if soon or known is None else _still_freed(known, snapshot, guards),
+            freed=known[3].freed if known is not None and again else None,
         )
         state.seen, state.seen_with = (snapshot, guards, foresight, seen), state.prices
         return seen
@@ -345,14 +345,3 @@ class Optimizer(Actor):
     def _arm_decide(self, when: datetime) -> None:
         self._state.decide_at = when
         self.house.timers.at(when, self.name, Decide(due_at=when))
-
-
-def _still_freed(known: Seen, snapshot: Snapshot, guards: Guards) -> Answer | None:
-    """The best split without holds as it was found last, as long as holds and allocations are the same."""
-    then, under, _, found = known
-    same = under.holds == guards.holds and _given(then) == _given(snapshot)
-    return found.freed if same else None
-
-
-def _given(snapshot: Snapshot) -> dict[str, Resources]:
-    return {node.name: node.allocation for node in snapshot.nodes}

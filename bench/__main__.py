@@ -18,7 +18,7 @@ def main(words: list[str] | None = None) -> None:
         epilog=(
             "engine  punctual snapshots, the stage's speed, share of a core and memory (a quarter of an hour)\n"
             "hands   from decision to verified by lever, the journal, 500 crash sagas (five minutes)\n"
-            "replay  speed of backtests and replays, and what strategies earn in emulated months (10 minutes)\n"
+            "replay  speed of backtests and replays, and what strategies earn in emulated months (20 minutes)\n"
             "solvers quality against the proven optimum over time, by solver and family (a few minutes)\n"
             "store   commits, bulk load and roll-up, each beside executemany (a minute)\n"
             "truth   honest intervals, booking, export of a million rows, questions per hour (ten minutes)\n"

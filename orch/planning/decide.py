@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from orch.model.moves import CanReallocate, Guards
     from orch.model.plans import Code, Opportunity, Plan
     from orch.model.problems import Answer, Problem
+    from orch.model.resources import Resources
     from orch.planning.settings import PlanSettings
     from orch.solvers.base import Solver
     from orch.strategies.base import Advice, StrategySpec
@@ -110,6 +111,16 @@ def study(
         snapshot, problem, answer, blockers, settings, previous_prices=previous_prices, without_holds=freed
     )
     return Study(problem, answer, chain, blockers, found, freed, carried)
+
+
+def as_free(before: tuple[Snapshot, Guards], now: tuple[Snapshot, Guards]) -> bool:
+    """Whether what holds kept back at one look they keep back at another: the same holds, the same allocations."""
+    (then, held), (snapshot, guards) = before, now
+    return held.holds == guards.holds and _given(then) == _given(snapshot)
+
+
+def _given(snapshot: Snapshot) -> dict[str, Resources]:
+    return {node.name: node.allocation for node in snapshot.nodes}
 
 
 def _shaped(problem: Problem, strategy: Any, options: Any, foresight: Foresight | None) -> Problem:
