@@ -5,6 +5,7 @@ import { h, show } from "./dom.js";
 import { tick } from "./format.js";
 import { frame, theme } from "./frame.js";
 import { engineNow, now, start, subscribe } from "./live.js";
+import { unlessPressed } from "./press.js";
 import { overview } from "./views/overview.js";
 
 const LATER = {
@@ -79,7 +80,7 @@ function renderSoon() {
   isDue = true;
   requestAnimationFrame(() => {
     isDue = false;
-    render();
+    unlessPressed(render);
   });
 }
 
@@ -98,7 +99,12 @@ function render() {
     performance.mark("orch-numbers");
     requestAnimationFrame(fetchLibrary);
   }
-  requestAnimationFrame(async () => (await paint()) && render());
+  requestAnimationFrame(async () => (await paint()) && unlessPressed(render));
+}
+
+function renderFrame() {
+  frame(PARENT[place?.name] ?? place?.name ?? "");
+  tick(document.body, engineNow());
 }
 
 document.addEventListener("click", (event) => {
@@ -122,11 +128,10 @@ let seen = null;
 subscribe(() => {
   if (now.board !== seen) {
     seen = now.board;
-    if (place?.view) render();
+    if (place?.view) unlessPressed(render);
     return;
   }
-  frame(PARENT[place?.name] ?? place?.name ?? "");
-  tick(document.body, engineNow());
+  unlessPressed(renderFrame);
 });
 enter();
 start();

@@ -150,6 +150,25 @@ def test_the_keyboard_is_enough(visit):
     assert page.evaluate("document.activeElement.id") == "main"
 
 
+def test_nothing_moves_under_a_pressed_finger(visit):
+    """Else a click whose button moves between press and release is lost."""
+    page = visit()
+    button = page.get_by_role("button", name="Hold", exact=True)
+    button.scroll_into_view_if_needed()
+    button.hover()
+    page.evaluate("""async () => {
+        const { unlessPressed } = await import(document.querySelector("link[href$='/press.js']").href);
+        window.shown = [];
+        const arrive = () => ["one", "two"].forEach((word) => unlessPressed(() => window.shown.push(word)));
+        addEventListener("mousedown", arrive, { once: true });
+    }""")
+    page.mouse.down()
+    assert page.evaluate("window.shown") == []
+    page.mouse.up()
+    page.wait_for_selector("dialog[open]")
+    page.wait_for_function("window.shown.join() === 'one,two'")
+
+
 def test_a_phone_shows_the_money_and_never_scrolls_sideways(visit):
     page = visit(viewport=PHONE)
     for address, sign in VIEWS.values():
