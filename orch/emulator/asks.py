@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Literal, TypeAlias
 from urllib.parse import parse_qsl
 
@@ -41,7 +42,7 @@ class Ask(Value):
     @property
     def parameters(self) -> dict[str, str]:
         """The query's parameters; of repeated ones the last."""
-        return dict(parse_qsl(self.query, keep_blank_values=True))
+        return dict(_parsed(self.query))
 
 
 class Response(Value):
@@ -56,6 +57,12 @@ class Response(Value):
 REFUSED = Response(status=0, refused=True)
 
 
+@lru_cache(maxsize=4096)
+def _parsed(query: str) -> tuple[tuple[str, str], ...]:
+    return tuple(parse_qsl(query, keep_blank_values=True))
+
+
+@lru_cache(maxsize=4096)
 def zulu(second: float) -> str:
     """A Unix time in RFC 3339 UTC, with `Z`."""
     return datetime.fromtimestamp(second, UTC).isoformat().replace("+00:00", "Z")

@@ -31,10 +31,11 @@ if TYPE_CHECKING:
 
 PERIOD_S = 60.0
 NOTES_S = 120.0
-"""Debit notes come every two minutes, and what is offered changes when somebody changes it."""
+"""Debit notes come every two minutes; what an activity has used in between is of no use without them."""
 INVOICES_S = 300.0
 RUNNING_S = 120.0
 SIGNS_S = 300.0
+"""Also the provider's files: somebody changes them by hand, and levers read them anew before they act."""
 ACCOUNTS_S = 1800.0
 VERSION_S = 12 * 3600.0
 OPEN_S = 3600.0
@@ -82,7 +83,7 @@ def endpoints_of(memory: GolemMemory, now: datetime) -> tuple[Endpoint, ...]:
     """Everything that may be asked; money only once the identity of the key is known."""
     always = (
         _get(memory, "me", "/me", vital=True),
-        _get(memory, "net", "/net-api/v2/net/status", period_s=NOTES_S),
+        _get(memory, "net", "/net-api/v2/net/status", period_s=SIGNS_S),
         _get(memory, "offers", f"{_MARKET}/offers", period_s=NOTES_S),
         _get(memory, "agreements", f"{_MARKET}/agreements?state=Approved"),
         _file(memory, "hardware"),
@@ -148,7 +149,7 @@ def _file_at(place: str, base_dir: str, key: str) -> Endpoint:
         request = HttpRequest(url=f"{place.rstrip('/')}/{key}.json")
     else:
         request = FileRead(path=str(Path(base_dir, place, f"{key}.json")))
-    return Endpoint(key=key, request=request, period_s=NOTES_S, lane="slow")
+    return Endpoint(key=key, request=request, period_s=SIGNS_S, lane="slow")
 
 
 def _list(
@@ -247,7 +248,7 @@ def _rejection_endpoints(memory: GolemMemory) -> list[Endpoint]:
 @kept_by(lambda memory: (memory.options,), lambda memory: memory.context.node)
 def _sign_endpoints(memory: GolemMemory) -> list[Endpoint]:
     """What the daemon says of itself. Streams and text are allowed where yagna answers so."""
-    monitor = _get(memory, "monitor", "/activity-api/v1/_monitor")
+    monitor = _get(memory, "monitor", "/activity-api/v1/_monitor", period_s=NOTES_S)
     metrics = _get(memory, "metrics", f"/metrics-api/v1/filtered/{PREFIXES}", period_s=SIGNS_S, lane="slow")
     check = _get(memory, "healthcheck", "/healthcheck", period_s=SIGNS_S, lane="slow")
     return [

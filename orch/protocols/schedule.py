@@ -89,13 +89,16 @@ def due(
         The new state (the same while nothing is asked) and the endpoints to ask, by rank.
     """
     known = state.turns
+    # Dozens are offered after every answer, and hardly one is due: what is not is passed over at once.
+    past = [
+        each
+        for each in endpoints
+        if (turn := known.get(each.key)) is None or turn.due_at is None or turn.due_at <= now
+    ]
+    if not past and len(known) <= len(endpoints):
+        return state, ()
     busy = {turn.lane for turn in known.values() if turn.asked_at is not None}
-    waiting = []
-    for each in endpoints:  # dozens, after every answer: what is not due is passed over without a call
-        turn = known.get(each.key)
-        passed = turn is not None and turn.due_at is not None and turn.due_at > now
-        if not passed and each.lane not in busy and _is_due(turn, now, late):
-            waiting.append(each)
+    waiting = [each for each in past if each.lane not in busy and _is_due(known.get(each.key), now, late)]
     if not waiting and len(known) <= len(endpoints):
         return state, ()
     chosen: list[Endpoint] = []

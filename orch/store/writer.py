@@ -44,6 +44,11 @@ if TYPE_CHECKING:
 
 APPENDED = ("samples", "ticks", "prices", "failures", "decision_inputs")
 KEYED = ("decisions", "reallocations", "reallocation_steps", "alerts", "kpi_hourly")
+META = ("clock", "sequence", "forecasts")
+REPLACE_META = """
+    UPDATE meta SET value = coalesce(CASE key WHEN 'clock' THEN ? WHEN 'sequence' THEN ? ELSE ? END, value)
+    WHERE key IN ('clock', 'sequence', 'forecasts') RETURNING key
+"""
 TOLD_ONCE = ("decisions", "kpi_hourly")
 """Keyed rows that hardly ever come again: inserted plainly, for that takes half as long."""
 
@@ -242,12 +247,12 @@ class Writer:
                 self._append(table, keyed.values(), upsert=told_again or table not in TOLD_ONCE)
             if self._board is not None:
                 self._replace_board(self._board)
-            meta = [("clock", self._clock)] if self._clock else []
+            meta = {"clock": self._clock} if self._clock else {}
             if self._sequence is not None:
-                meta.append(("sequence", str(self._sequence)))
+                meta["sequence"] = str(self._sequence)
             if self._forecasts_told and self._forecasts is not None:
-                meta.append(("forecasts", self._forecasts))
-            self._append("meta", meta, upsert=True)
+                meta["forecasts"] = self._forecasts
+            self._replace_meta(meta)
 
     def _append(self, table: str, rows: Iterable[Row], *, upsert: bool = False) -> None:
         waiting = list(rows)
@@ -255,6 +260,13 @@ class Writer:
             appender = self.connection.appender(table, action="upsert" if upsert else "insert")
             appender.append_rows(waiting)
             appender.flush()
+
+    def _replace_meta(self, words: dict[str, str]) -> None:
+        """In one update, for that takes a third of an upsert's time; keys that are new are inserted."""
+        if not words:
+            return
+        found = self.connection.execute(REPLACE_META, [words.get(key) for key in META]).fetchall()
+        self._append("meta", [each for each in words.items() if each[:1] not in found])
 
     def _replace_board(self, row: Row) -> None:
         changed = self.connection.execute("UPDATE board SET taken_at = ?, body = ?", row).fetchall()
