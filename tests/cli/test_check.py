@@ -19,6 +19,7 @@ from orch.store.database import open_for_writing
 from orch.system.clock import RealClock
 from orch.system.journal import FileJournal
 from orch.system.paths import DATABASE_FILE, JOURNAL_FILE
+from tests.fakes.damaged import damage_noticed, log_of
 from tests.fakes.websockets import Server, frame
 
 
@@ -228,20 +229,20 @@ def test_a_port_that_is_taken_is_a_problem(running):
 # -- repair ------------------------------------------------------------------------------------------------
 
 
-def damage(data_dir, make):
-    """A log of which the end cannot be read."""
+def leave_damaged(data_dir, make):
+    """As a crash leaves it, with a log of which the end cannot be read."""
     writer = open_for_writing(data_dir / DATABASE_FILE, "emulated", "here", make.START)
     writer.add_reallocation(make.move("r8"))
     writer.commit()
-    log = data_dir / f"{DATABASE_FILE}.wal"
-    body = bytearray(log.read_bytes())
+    log = log_of(data_dir / DATABASE_FILE)
+    body = log.read_bytes()
     writer.close()
-    body[len(body) // 2] ^= 0xFF
-    log.write_bytes(bytes(body))
+    log.write_bytes(body)
+    damage_noticed(data_dir / DATABASE_FILE)
 
 
 def test_a_damaged_log_is_moved_aside_and_what_was_lost_is_said(orch, own_stopped, make):
-    damage(own_stopped, make)
+    leave_damaged(own_stopped, make)
     broken = orch("status", "--data-dir", own_stopped)
     assert broken.exit_code == 1
     assert "check --repair" in broken.stderr

@@ -6,15 +6,15 @@ import random
 import shutil
 from datetime import timedelta
 
-import duckdb
 import pytest
 
 from orch.errors import StoreError
 from orch.model.moves import JournalRecord, Step
 from orch.model.resources import Resources
 from orch.store import queries
-from orch.store.database import connect, open_for_writing, open_read_only
+from orch.store.database import open_for_writing, open_read_only
 from orch.store.repair import repair
+from tests.fakes.damaged import PLACES, damage, damage_noticed
 
 TICKS = 40
 
@@ -70,27 +70,6 @@ def journal(make):
     ]
 
 
-def damage(directory, place):
-    """Turn one byte of the log, at so many hundredths of a percent of it."""
-    log = directory / "orch.duckdb.wal"
-    body = bytearray(log.read_bytes())
-    body[len(body) * place // 10_000] ^= 0xFF
-    log.write_bytes(body)
-    return log
-
-
-def damage_noticed(directory):
-    """As `damage`, where it is noticed: an entry's length that leads beyond the log's end makes it a torn log."""
-    for place in range(4000, 5000):
-        log = damage(directory, place)
-        try:
-            connect(directory / "orch.duckdb", read_only=True).close()
-        except duckdb.Error:
-            return log
-        damage(directory, place)
-    raise AssertionError("no damage was noticed")
-
-
 def sequence(directory):
     with open_read_only(directory / "orch.duckdb") as connection:
         return queries.meta(connection).sequence
@@ -105,7 +84,7 @@ def test_a_torn_log_opens_without_its_last_commit(crashed, make):
 
 
 def test_a_damaged_log_is_refused_and_left_alone(crashed, make):
-    log = damage_noticed(crashed)
+    log = damage_noticed(crashed / "orch.duckdb")
     before = log.read_bytes()
     with pytest.raises(StoreError, match="orch check --repair"):
         open_for_writing(crashed / "orch.duckdb", "emulated", "here", make.START)
@@ -115,7 +94,7 @@ def test_a_damaged_log_is_refused_and_left_alone(crashed, make):
 
 
 def test_repair_keeps_what_is_before_the_damage_and_says_what_is_lost(crashed, make, journal):
-    before = damage_noticed(crashed).read_bytes()
+    before = damage_noticed(crashed / "orch.duckdb").read_bytes()
     report = repair(crashed, journal, make.START)
     assert report.damaged
     assert report.moved_to.endswith("orch.duckdb.wal.damaged-20260301T100000Z")
@@ -133,7 +112,7 @@ def test_repair_keeps_what_is_before_the_damage_and_says_what_is_lost(crashed, m
 
 @pytest.mark.parametrize("seed", range(4))
 def test_wherever_the_damage_is_repair_ends_with_a_whole_prefix(crashed, make, seed):
-    damage(crashed, random.Random(seed).randrange(10_000))
+    damage(crashed / "orch.duckdb", random.Random(seed).randrange(PLACES))
     report = repair(crashed, (), make.START)
     writer = open_for_writing(crashed / "orch.duckdb", "emulated", "here", make.START)
     query = "SELECT (SELECT count(*) FROM ledger), (SELECT count(*) FROM samples)"
