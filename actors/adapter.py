@@ -152,8 +152,8 @@ class Adapter(Actor):
             self.house.transport.fetch(
                 endpoint.request, reply_to=self.name, key=endpoint.key, node=self._node, lane=endpoint.lane
             )
-        if not endpoints and not any(turn.asked_at for turn in self._state.schedule.turns.values()):
-            self._times.first_contact = False
+        if self._times.first_contact and not endpoints:
+            self._times.first_contact = any(turn.asked_at for turn in self._state.schedule.turns.values())
 
     def _reading(self, now: datetime) -> Reading:
         reading = report(self._plan.spec, self._state, now)
@@ -167,9 +167,10 @@ class Adapter(Actor):
         if key.startswith(TASK):
             self._go_on(key, reply)
             return
-        now = self.house.clock.now()
-        self._state, failure = take(self._plan.spec, self._state, key, reply, now)
-        self._times.changed = True
+        now, before = self.house.clock.now(), self._state
+        self._state, failure = take(self._plan.spec, before, key, reply, now)
+        if self._state.memory is not before.memory or self._state.failures != before.failures:
+            self._times.changed = True
         if failure is not None:
             self.tell(COORDINATOR, PollFailed(node=self._node, failure=failure))
         else:

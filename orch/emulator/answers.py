@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from orch.emulator import (
     answers_control,
     answers_golem,
@@ -47,4 +45,4 @@ def answer(world: World, ask: Ask, now: datetime) -> Response:
             response = answers_control.answer(world, ask, now)
     if response.refused:
         return response
-    return msgspec.structs.replace(response, headers=(*response.headers, EMULATED))
+    return Response(status=response.status, headers=(*response.headers, EMULATED), body=response.body)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from orch.emulator.world import World
 
 NEIGHBOURS = 12
+PLACES = tuple(map(str, range(20)))
 INFO_KEYS: frozenset[str] = frozenset()
 """Accepted API keys; without any there is no authentication at all, as on a node whose owner set none."""
 
@@ -47,7 +48,7 @@ def _buffer(raw: list[int]) -> dict[str, Any]:
 
 
 def _indexed(raw: list[int]) -> dict[str, int]:
-    return {str(place): value for place, value in enumerate(raw)}
+    return dict(zip(PLACES, raw, strict=True))
 
 
 def _connection(world: World, number: int, minute: int) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from orch.forecast.base import Forecaster
     from orch.forecast.models import Floats
 
-RECENT_TRIALS = 20.0
-"""A trial this many trials ago counts 1/e of the newest."""
+FADES = math.exp(-1.0 / 20.0)
+"""A trial counts so much of the one after it: 1/e of one 20 trials later."""
 
 TRIALS = 12
 TRIAL_EVERY_H = 12
@@ -42,7 +43,7 @@ class Ensemble:
         series, places = filled(usd), np.asarray(origins)
         said = np.stack([model(series, first_hour, places, hours) for model in MODELS.values()])
         errors = _errors(said, usd, places, hours)
-        chosen = [_best(errors, places, row, hours) for row in range(len(places))]
+        chosen = _chosen(errors, places, hours)
         rows = np.arange(len(places))
         points = said[chosen, rows]
         fallback = said[0, rows]
@@ -73,19 +74,17 @@ def _errors(said: Floats, usd: Floats, origins: NDArray[np.int64], hours: int) -
         return np.where(count > 0, sums / count, np.nan)
 
 
-def _best(errors: Floats, origins: NDArray[np.int64], row: int, hours: int) -> int:
-    """The model with the least error in the trials that were over at an origin; the first one without any."""
-    over = np.flatnonzero(origins[:row] + hours <= origins[row])
-    if over.size == 0:
-        return 0
-    trials = errors[:, over]
-    trials = trials[:, np.isfinite(trials[0])]
-    if trials.shape[1] == 0:
-        return 0
-    weights = np.exp(-np.arange(trials.shape[1])[::-1] / RECENT_TRIALS)
-    mean = (trials * weights).sum(axis=1)
-    mean[~np.isfinite(mean)] = np.inf
-    return int(np.argmin(mean))
+def _chosen(errors: Floats, origins: NDArray[np.int64], hours: int) -> list[int]:
+    """By origin the model with the least error in the trials that were over by then; the first one before any."""
+    sums, judged, over = np.zeros(len(errors)), False, 0
+    chosen = []
+    for row, origin in enumerate(origins):
+        while over < row and origins[over] + hours <= origin:
+            if np.isfinite(errors[0, over]):
+                sums, judged = sums * FADES + errors[:, over], True
+            over += 1
+        chosen.append(int(np.argmin(np.where(np.isfinite(sums), sums, np.inf))) if judged else 0)
+    return chosen
 
 
 FORECASTER: Forecaster = Ensemble()

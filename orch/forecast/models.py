@@ -6,6 +6,7 @@ Every model gets a series without gaps and answers, for each origin `o` (ascendi
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -101,12 +102,8 @@ def holt_winters(
 
 def harmonic(series: Floats, first_hour: int, origins: Places, hours: int) -> Floats:
     """Waves of the day and the week by ridge regression, and the last day's distance from them, which fades."""
-    times = first_hour + np.arange(len(series) + hours)
-    waves = _waves(times)
+    waves, products = _waves_and_products(first_hour, len(series), hours)
     past = waves[: len(series)]
-    products = np.concatenate(
-        (np.zeros((1, waves.shape[1], waves.shape[1])), np.cumsum(past[:, :, None] * past[:, None, :], axis=0))
-    )
     towards = np.concatenate((np.zeros((1, waves.shape[1])), np.cumsum(past * series[:, None], axis=0)))
     size = np.maximum(origins, 1)[:, None, None]
     penalty = RIDGE * np.eye(waves.shape[1])
@@ -122,6 +119,17 @@ def harmonic(series: Floats, first_hour: int, origins: Places, hours: int) -> Fl
     found: Floats = curve + misses.mean(axis=1)[:, None] * fading[None, :]
     found[origins < 2 * DAY_H] = np.nan
     return found
+
+
+@lru_cache(maxsize=4)
+def _waves_and_products(first_hour: int, length: int, hours: int) -> tuple[Floats, Floats]:
+    """The waves of the hours, and the sums of their products before each hour: the same for all nodes' series."""
+    waves = _waves(first_hour + np.arange(length + hours))
+    past = waves[:length]
+    sums = np.cumsum(past[:, :, None] * past[:, None, :], axis=0)
+    products = np.concatenate((np.zeros((1, *sums.shape[1:])), sums))
+    waves.flags.writeable = products.flags.writeable = False
+    return waves, products
 
 
 def _waves(times: Places) -> Floats:

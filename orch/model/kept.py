@@ -20,6 +20,12 @@ MOST_KEPT = 512
 """Results of one function: one per node, and a fleet has fewer nodes."""
 
 
+class Alike(tuple[object, ...]):
+    """A part that is known by what it holds: values that are made anew each time, and quickly compared."""
+
+    __slots__ = ()
+
+
 def kept_by(
     parts: Callable[P, tuple[object, ...]], name: Callable[P, Hashable]
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -27,7 +33,7 @@ def kept_by(
 
     Args:
         parts: From the function's arguments everything that its result depends on: the same objects, or equal
-            text. Other values that are made anew each time would never be the same.
+            text, or `Alike`. Other values that are made anew each time would never be the same.
         name: From the same arguments whose result it is, such as the node's name; one result is kept for each.
     """
 
@@ -52,5 +58,8 @@ def kept_by(
     return decorate
 
 
+BY_VALUE = (str, Alike)
+
+
 def _same(a: object, b: object) -> bool:
-    return a is b or (type(a) is str and a == b)
+    return a is b or (type(a) in BY_VALUE and a == b)

@@ -79,7 +79,12 @@ class ProtocolSpec(TypingProtocol):
         """Everything that may be asked, given what is known."""
 
     def absorb(self, memory: Any, key: str, reply: Reply, now: datetime) -> Any:
-        """The memory with one answer taken in. Raises ShapeError or AbsurdError; then nothing has changed."""
+        """The memory with one answer taken in; the very same where it said nothing that is not known.
+
+        Raises:
+            ShapeError: The answer has another shape than the documented one. Then nothing has changed.
+            AbsurdError: It cannot be true. Then nothing has changed either.
+        """
 
     def failed(self, memory: Any, key: str, failure: NoReply, now: datetime) -> Any:
         """The memory with one failure taken in (a 404 or a 401 can mean something)."""

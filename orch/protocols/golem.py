@@ -70,8 +70,10 @@ class Golem:
             AbsurdError: It is, and cannot be true.
         """
         taken = _with_work(memory, _absorb(memory, key, reply, now))
-        failures = {name: failure for name, failure in taken.failures.items() if name != key}
         emulated = taken.emulated if key in _FILES else reply.header("X-Orch-Emulated") is not None
+        if emulated == taken.emulated and key not in taken.failures:
+            return taken
+        failures = {name: failure for name, failure in taken.failures.items() if name != key}
         return msgspec.structs.replace(taken, failures=failures, emulated=emulated)
 
     def failed(

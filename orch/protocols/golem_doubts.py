@@ -6,6 +6,7 @@ from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from orch.model.kept import kept_by
 from orch.model.readings import Finding
 from orch.protocols.golem_memory import UNANSWERED
 from orch.protocols.golem_money import why_lost
@@ -22,6 +23,9 @@ UNACCEPTED_AFTER = timedelta(hours=1)
 NOTE_WAITS_AFTER = timedelta(minutes=10)
 LATE_AFTER = timedelta(hours=25)
 """Requestors pay out once a day, so settlement up to 25 h after the due date is normal."""
+
+LOOKED_AT_EVERY_S = 300
+"""What only time changes about invoices takes half an hour at least."""
 
 MISMATCH_AFTER = timedelta(hours=2)
 """Totals and payments are read at different times; only a difference that stays is one."""
@@ -81,6 +85,17 @@ def _accounts(memory: GolemMemory) -> list[Finding]:
     return found
 
 
+@kept_by(
+    lambda memory, now: (
+        memory.digest,
+        memory.pays,
+        memory.invoices,
+        memory.rejections,
+        memory.running,
+        str(now.timestamp() // LOOKED_AT_EVERY_S),
+    ),
+    lambda memory, _: memory.context.node,
+)
 def _documents(memory: GolemMemory, now: datetime) -> list[Finding]:
     digest = memory.digest
     unpaid = [memory.invoices[each] for each in digest.open_invoices]

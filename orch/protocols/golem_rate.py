@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from orch.model.base import Value
-from orch.model.kept import kept_by
+from orch.model.kept import Alike, kept_by
 from orch.model.readings import Outlook, Pace
 from orch.model.resources import Resources
 from orch.protocols.golem_memory import Work
@@ -165,11 +165,8 @@ def _spans(memory: GolemMemory, now: datetime) -> list[_Span]:
 @kept_by(
     lambda memory: (
         *(memory.digest.invoices, memory.terms, memory.no_terms, memory.profile, memory.offers, memory.presets),
-        " ".join(
-            f"{each} {pay.due} {pay.created_at}"
-            for each in memory.digest.ended
-            if (pay := memory.pays.get(each)) is not None
-        ),
+        Alike([pay and (pay.due, pay.created_at) for pay in map(memory.pays.get, memory.digest.ended)]),
+        Alike(memory.digest.ended),
     ),
     lambda memory: memory.context.node,
 )

@@ -70,8 +70,10 @@ class Streamr:
         """
         taken = _absorb(memory, key, reply, now)
         over = beats.KEYS if key in beats.KEYS else {key}
-        failures = {name: failure for name, failure in taken.failures.items() if name not in over}
         emulated = memory.emulated if key in WITHOUT_HEADER else reply.header("X-Orch-Emulated") is not None
+        if emulated == taken.emulated and over.isdisjoint(taken.failures):
+            return taken
+        failures = {name: failure for name, failure in taken.failures.items() if name not in over}
         return replace(taken, failures=failures, emulated=emulated)
 
     def failed(

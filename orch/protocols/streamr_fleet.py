@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
@@ -35,12 +36,15 @@ def finding(code: str, severity: Literal["info", "warning", "page"], sentence: s
 
 def redundancy(memory: StreamrMemory) -> int | None:
     """How many of the fleet's nodes do each piece of work; None while unknown, or where it cannot be read."""
-    if memory.metadata is None:
-        return None
-    if not memory.metadata.strip():
+    return None if memory.metadata is None else _redundancy(memory.metadata)
+
+
+@lru_cache(maxsize=256)
+def _redundancy(metadata: str) -> int | None:
+    if not metadata.strip():
         return 1
     try:
-        factor = json.loads(memory.metadata)["redundancyFactor"]
+        factor = json.loads(metadata)["redundancyFactor"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
     return factor if type(factor) is int and factor >= 1 else None
@@ -54,8 +58,9 @@ def autostaker(memory: StreamrMemory) -> str | None:
         return "on (configuration)" if "autostaker" in memory.setup.plugins else "off (configuration)"
     if live:
         return f"{'on' if any(live) else 'off'} (heartbeat)"
-    said = _heartbeat_says(memory).get("autostakerEnabled")
-    if isinstance(said, bool):
+    beat = newest_heartbeat(memory)
+    said = None if beat is None else _autostaker_says(beat.said)
+    if said is not None:
         return f"{'on' if said else 'off'} (heartbeat)"
     roles = [value for word, value in memory.words.items() if word.startswith("role/")]
     if any(roles):
@@ -63,13 +68,14 @@ def autostaker(memory: StreamrMemory) -> str | None:
     return "off: no node's key may move stake" if roles else None
 
 
-def _heartbeat_says(memory: StreamrMemory) -> dict[str, object]:
-    beat = newest_heartbeat(memory)
+@lru_cache(maxsize=256)
+def _autostaker_says(heartbeat: str) -> bool | None:
     try:
-        said = json.loads(beat.said) if beat is not None else None
+        said = json.loads(heartbeat)
     except (ValueError, RecursionError):
-        return {}
-    return said if isinstance(said, dict) else {}
+        return None
+    enabled = said.get("autostakerEnabled") if isinstance(said, dict) else None
+    return enabled if isinstance(enabled, bool) else None
 
 
 def _alive(memory: StreamrMemory) -> list[Finding]:
