@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from msgspec.structs import replace
 
 from orch.model.costs import RunningCosts
-from orch.model.kept import kept_by
+from orch.model.kept import Alike, kept_by
 from orch.model.money import CostPerHour
 
 if TYPE_CHECKING:
@@ -37,6 +37,9 @@ __all__ = [
 
 GB_PER_MBPS_HOUR = 3600.0 / 8.0 / 1000.0
 CHARGES_OVER_S = 30 * 86_400.0
+SPREAD_EVERY_S = 600
+"""What is spread over a month hardly changes in ten minutes by time alone."""
+
 CHARGED = frozenset({"fee", "gas"})
 SMOOTHING_S = 3600.0
 NOTHING = CostPerHour(low=0.0, mean=0.0, high=0.0)
@@ -74,13 +77,29 @@ def charges(reading: Reading, prices: Mapping[str, PriceNow], now: datetime) -> 
     Each fee is spread over the time it was for. Few of them say little about the next one: the doubt is that of
     counting them.
     """
+    charged = _charged(reading)
+    units = dict.fromkeys(each.unit for each in charged)
+    usd = {unit: 1.0 if unit == "USD" else _usd(prices.get(unit)) for unit in units}
+    return _spread(reading.node, charged, usd, now) if charged else NOTHING
+
+
+@kept_by(
+    lambda _node, charged, usd, now: (charged, Alike(usd.items()), str(now.timestamp() // SPREAD_EVERY_S)),
+    lambda node, _charged, _usd, _now: node,
+)
+def _spread(
+    node: str,  # noqa: ARG001 - whose charges they are: by it the result is kept
+    charged: list[_Charge],
+    usd: Mapping[str, float | None],
+    now: datetime,
+) -> CostPerHour | None:
     total, count, now_s = 0.0, 0, now.timestamp()
     since_s = now_s
-    for each in _charged(reading):
+    for each in charged:
         age = now_s - each.end_s
         if not each.amount or age >= CHARGES_OVER_S:
             continue
-        price = 1.0 if each.unit == "USD" else _usd(prices.get(each.unit))
+        price = usd[each.unit]
         if price is None:
             return None
         length = each.end_s - each.start_s

@@ -305,7 +305,7 @@ def _facts(memory: Memory, node: Node, flows: tuple[Flow, ...], now: datetime) -
         memory.paystubs,
         memory.held,
         flows,
-        f"{day_start(now):%Y-%m-%d}",
+        str(day_start(now).toordinal()),
     ),
     lambda memory, _flows, _now: memory.context.node,
 )

@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orch.model.kept import kept_by
 from orch.model.wire import FileRead, HttpRequest, Secret
 from orch.protocols import streamr_abi as abi
 from orch.protocols import streamr_answers as answers
@@ -70,6 +71,13 @@ MOST_NODES = 20
 """Node keys whose balance is asked for."""
 
 
+@kept_by(
+    lambda memory: (
+        *(memory.options, memory.context, memory.block, memory.earnings, memory.scan, memory.events, memory.times),
+        *(memory.words, memory.nodes, memory.unread, memory.receipts, memory.fleet),
+    ),
+    lambda memory: memory.context.node,
+)
 def questions(memory: StreamrMemory) -> tuple[Endpoint, ...]:
     """Everything that may be asked: what depends on a block only once there is one."""
     url = memory.options.rpc_url
