@@ -60,7 +60,7 @@ def ask(
     """What to ask now, or what of it is `late` by a share of its period, and the state then."""
     schedule, endpoints = due(state.schedule, spec.endpoints(state.memory, now), now, jitter, late=late)
     if not endpoints:
-        return state, ()
+        return (state if schedule is state.schedule else replace(state, schedule=schedule)), ()
     marks = marked(state.marks, _cost(state, now))
     requests, since = state.requests + len(endpoints), state.since or now
     return replace(state, schedule=schedule, requests=requests, since=since, marks=marks), endpoints

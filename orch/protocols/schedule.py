@@ -7,6 +7,7 @@ and back-offs are jittered, so that nodes configured together do not stay in ste
 
 from __future__ import annotations
 
+import math
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -14,12 +15,10 @@ import msgspec
 
 from orch.model.base import Value
 from orch.model.wire import Lane
+from orch.protocols.base import Endpoint
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Sequence
-
-    from orch.protocols.base import Endpoint
 
 BACKOFF_STEPS = (1.0, 2.0, 5.0, 10.0, 20.0, 40.0, 60.0)
 """Multiples of the first wait, failure by failure."""
@@ -54,9 +53,17 @@ class Turn(Value):
 
 
 class Schedule(Value):
-    """The state of one node's endpoints, by their keys."""
+    """The state of one node's endpoints, by their keys.
+
+    `offered` are the endpoints that were looked through last, at `looked_at`; `left` whether one of them was due
+    and not asked, `shortest_s` the shortest of their periods.
+    """
 
     turns: dict[str, Turn] = {}  # noqa: RUF012 - msgspec copies it
+    offered: tuple[Endpoint, ...] = ()
+    looked_at: datetime | None = None
+    left: bool = False
+    shortest_s: float = 0.0
 
     def turn(self, key: str) -> Turn | None:
         """The state of one endpoint, or None when it was never asked."""
@@ -70,13 +77,15 @@ class Schedule(Value):
 
 def due(
     state: Schedule,
-    endpoints: Sequence[Endpoint],
+    endpoints: tuple[Endpoint, ...],
     now: datetime,
     jitter: float | random.Random = 0.5,
     *,
     late: float = 0.0,
 ) -> tuple[Schedule, tuple[Endpoint, ...]]:
     """The endpoints to ask now, at most one per free lane, and the state in which they are in flight.
+
+    After a look that left nothing, none of the same endpoints can be `late` before a share of its period is over.
 
     Args:
         state: The state so far; endpoints that are no longer in `endpoints` are forgotten once answered.
@@ -86,32 +95,44 @@ def due(
         late: Only what has been due for this share of its period, and what was never asked.
 
     Returns:
-        The new state (the same while nothing is asked) and the endpoints to ask, by rank.
+        The new state and the endpoints to ask, by rank.
     """
+    same = endpoints is state.offered
+    if late and same and not state.left and _since_look_s(state, now) < late * state.shortest_s:
+        return state, ()
     known = state.turns
-    # Dozens are offered after every answer, and hardly one is due: what is not is passed over at once.
     past = [
         each
         for each in endpoints
         if (turn := known.get(each.key)) is None or turn.due_at is None or turn.due_at <= now
     ]
-    if not past and len(known) <= len(endpoints):
-        return state, ()
-    busy = {turn.lane for turn in known.values() if turn.asked_at is not None}
-    waiting = [each for each in past if each.lane not in busy and _is_due(known.get(each.key), now, late)]
-    if not waiting and len(known) <= len(endpoints):
-        return state, ()
+    busy = {turn.lane for turn in known.values() if turn.asked_at is not None} if past else set()
+    waiting = [each for each in past if _is_due(known.get(each.key))]
+    wanted_now = [each for each in waiting if _is_late(known.get(each.key), now, late)] if late else waiting
     chosen: list[Endpoint] = []
-    for endpoint in sorted(waiting, key=lambda each: _order(each, known.get(each.key), now)):
+    for endpoint in sorted(wanted_now, key=lambda each: _order(each, known.get(each.key), now)):
         if endpoint.lane not in busy:
             busy.add(endpoint.lane)
             chosen.append(endpoint)
-    wanted = {endpoint.key for endpoint in endpoints}
-    turns = {key: turn for key, turn in known.items() if key in wanted or turn.asked_at is not None}
+    turns = known
+    if chosen or len(known) > len(endpoints):
+        wanted = {endpoint.key for endpoint in endpoints}
+        turns = {key: turn for key, turn in known.items() if key in wanted or turn.asked_at is not None}
     for endpoint in chosen:
         share = jitter if isinstance(jitter, float | int) else jitter.random()
         turns[endpoint.key] = _ask(endpoint, known.get(endpoint.key), now, share)
-    return Schedule(turns=turns), tuple(chosen)
+    looked = Schedule(
+        turns=turns,
+        offered=endpoints,
+        looked_at=now,
+        left=len(chosen) < len(waiting),
+        shortest_s=state.shortest_s if same else min((each.period_s for each in endpoints), default=0.0),
+    )
+    return looked, tuple(chosen)
+
+
+def _since_look_s(state: Schedule, now: datetime) -> float:
+    return math.inf if state.looked_at is None else (now - state.looked_at).total_seconds()
 
 
 def good(state: Schedule, key: str, now: datetime) -> Schedule:
@@ -179,12 +200,13 @@ def _ask(endpoint: Endpoint, turn: Turn | None, now: datetime, jitter: float) ->
     )
 
 
-def _is_due(turn: Turn | None, now: datetime, late: float) -> bool:
-    if turn is None or turn.due_at is None:
-        return True
-    if turn.due_at > now or turn.done or turn.asked_at is not None:
-        return False
-    return not late or (now - turn.due_at).total_seconds() >= late * turn.period_s
+def _is_due(turn: Turn | None) -> bool:
+    """Whether what its time has come for may be asked."""
+    return turn is None or turn.due_at is None or not (turn.done or turn.asked_at is not None)
+
+
+def _is_late(turn: Turn | None, now: datetime, late: float) -> bool:
+    return turn is None or turn.due_at is None or (now - turn.due_at).total_seconds() >= late * turn.period_s
 
 
 def _order(endpoint: Endpoint, turn: Turn | None, now: datetime) -> tuple[bool, int, float, str]:
@@ -203,4 +225,4 @@ def _backoff_s(turn: Turn) -> float:
 
 
 def _replace(state: Schedule, turn: Turn) -> Schedule:
-    return Schedule(turns={**state.turns, turn.key: turn})
+    return msgspec.structs.replace(state, turns={**state.turns, turn.key: turn})
