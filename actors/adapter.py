@@ -25,6 +25,7 @@ from orch.messages import (
     ApplyAllocation,
     AreYouReady,
     HowMuchWork,
+    NodeHeard,
     PollFailed,
     PollNode,
     PriceDrifted,
@@ -36,7 +37,7 @@ from orch.messages import (
 )
 from orch.model.moves import LeverName
 from orch.model.readings import contact_lost
-from orch.protocols.attend import Attended, Limits, ask, counted, report, take
+from orch.protocols.attend import Attended, Limits, ask, counted, heard, is_news, report, take
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,7 +53,9 @@ if TYPE_CHECKING:
 COORDINATOR = "coordinator"
 REALLOCATION = "reallocation"
 LEVERS_EVERY_S = 120.0
-REPORT_EVERY_S = 120.0
+REPORT_EVERY_S = 240.0
+"""A whole reading at least so often, for what only time changes; in between signs of life will do."""
+
 TASK = "lever task "
 
 log = logging.getLogger(__name__)
@@ -91,6 +94,7 @@ class _Times:
     levers_read: datetime | None = None
     reported: datetime | None = None
     changed: bool = True
+    heard: bool = False
     first_contact: bool = True
     pulls: deque[_Pull] = field(default_factory=deque)
 
@@ -116,8 +120,8 @@ class Adapter(Actor):
     def handle(self, message: AdapterInbox) -> object:
         """Ask, take in, report, pull."""
         match message:
-            case PollNode():
-                self._poll()
+            case PollNode(whole=whole):
+                self._poll(whole=whole)
             case Answered(key=key, reply=reply):
                 self._answered(key, reply)
             case ReadBack():
@@ -136,15 +140,18 @@ class Adapter(Actor):
 
     # -- asking the node ---------------------------------------------------------------------------------
 
-    def _poll(self) -> None:
+    def _poll(self, *, whole: bool) -> None:
         now = self.house.clock.now()
         self._ask(now)
         if self._levers_due(now):
             self._times.levers_read = now
             self._start(read_all(self._plan.levers), self._levers_read, lambda *_: None)
-        if self._times.changed or self._report_due(now):
-            self._times.changed, self._times.reported = False, now
+        if whole or self._times.changed or self._report_due(now):
+            self._times.changed, self._times.heard, self._times.reported = False, False, now
             self.tell(COORDINATOR, ReadingTaken(reading=self._reading(now)))
+        elif self._times.heard and (sign := heard(self._plan.spec, self._state, now)) is not None:
+            self._times.heard = False
+            self.tell(COORDINATOR, NodeHeard(node=self._node, heard=sign))
 
     def _ask(self, now: datetime, late: float = 0.0) -> None:
         self._state, endpoints = ask(self._plan.spec, self._state, now, self._jitter, late=late)
@@ -169,7 +176,8 @@ class Adapter(Actor):
             return
         now, before = self.house.clock.now(), self._state
         self._state, failure = take(self._plan.spec, before, key, reply, now)
-        if self._state.memory is not before.memory or self._state.failures != before.failures:
+        self._times.heard = True
+        if self._plan.measure is not None or is_news(self._plan.spec, before, self._state):
             self._times.changed = True
         if failure is not None:
             self.tell(COORDINATOR, PollFailed(node=self._node, failure=failure))

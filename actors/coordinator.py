@@ -20,6 +20,7 @@ from orch.messages import (
     CoordinatorInbox,
     HistoryTold,
     HowMuchWork,
+    NodeHeard,
     PollAll,
     PollFailed,
     PollNode,
@@ -33,6 +34,7 @@ from orch.messages import (
     TellHistory,
     TickRecorded,
 )
+from orch.model.readings import with_heard
 from orch.model.resources import Resources
 from orch.planning.foresee import get_income_history, get_steady_history
 from orch.planning.snapshot import (
@@ -53,7 +55,7 @@ if TYPE_CHECKING:
     from orch.model.costs import PowerPrice, RunningCosts, Watts
     from orch.model.fleet import NodeState, Snapshot
     from orch.model.money import EarnedUsd, Entry, Price, PriceNow
-    from orch.model.readings import Failure, Reading
+    from orch.model.readings import Failure, Heard, Reading
 
 RECORDER = "recorder"
 OPTIMIZER = "optimizer"
@@ -126,11 +128,8 @@ class Coordinator(Actor):
         match message:
             case PollAll(tick=tick, due_at=due_at):
                 self.poll_all(tick, due_at)
-            case ReadingTaken(reading=reading):
-                self._take(reading)
-            case PollFailed(node=node, failure=failure):
-                known = self._state.nodes[node]
-                known.failures = with_failure(known.failures, failure)
+            case ReadingTaken() | NodeHeard() | PollFailed():
+                self._listen(message)
             case PricesAccepted(prices=prices):
                 self._state.prices = {price.token: price for price in prices}
                 self._dirty_all()
@@ -162,7 +161,8 @@ class Coordinator(Actor):
         if self._state.ledger is not None:
             self._publish(tick, due_at, now, self._state.ledger)
         for profile in self._plan.nodes:
-            self.tell(adapter_name(profile.name), PollNode(tick=tick, due_at=due_at))
+            whole = self._state.nodes[profile.name].reading is None
+            self.tell(adapter_name(profile.name), PollNode(tick=tick, due_at=due_at, whole=whole))
         behind = max(0, int((now - due_at).total_seconds() // self._plan.poll_s))
         following = due_at + timedelta(seconds=self._plan.poll_s * (behind + 1))
         self._arm(tick + behind + 1, following)
@@ -235,6 +235,16 @@ class Coordinator(Actor):
 
     # -- what nodes report -------------------------------------------------------------------------------
 
+    def _listen(self, message: ReadingTaken | NodeHeard | PollFailed) -> None:
+        match message:
+            case ReadingTaken(reading=reading):
+                self._take(reading)
+            case NodeHeard(node=node, heard=heard):
+                self._hear(node, heard)
+            case PollFailed(node=node, failure=failure):
+                known = self._state.nodes[node]
+                known.failures = with_failure(known.failures, failure)
+
     def _take(self, reading: Reading) -> None:
         known = self._state.nodes.get(reading.node)
         if known is None:
@@ -246,6 +256,11 @@ class Coordinator(Actor):
         if ledger is not None:
             now = self.house.clock.now()
             self._state.entries.extend(ledger.book(reading, partial(self._price, now=now), now))
+
+    def _hear(self, node: str, heard: Heard) -> None:
+        known = self._state.nodes.get(node)
+        if known is not None and known.reading is not None:
+            known.reading = with_heard(known.reading, heard)
 
     def _costs(self, busy_cores: float | None, now: datetime) -> RunningCosts:
         """What running costs now; every node is appraised anew when the price of electricity has changed."""

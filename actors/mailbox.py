@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from orch.messages import (
     AreYouReady,
+    NodeHeard,
     OpportunitiesFound,
     PollFailed,
     ReadingTaken,
@@ -27,11 +28,13 @@ T = TypeVar("T")
 DATA_LIMIT: Final = 10_000
 """Data messages that wait for one actor before the oldest gives way."""
 
-DATA: Final[frozenset[type]] = frozenset({SnapshotPublished, ReadingTaken, PollFailed, OpportunitiesFound})
+DATA: Final[frozenset[type]] = frozenset(
+    {SnapshotPublished, ReadingTaken, NodeHeard, PollFailed, OpportunitiesFound}
+)
 """Messages that carry a whole state, so that the next one of the kind repairs the loss of this one.
 
-`PollFailed` is among them to stay in order with the `ReadingTaken` of the same node. `RecordBoard` is not: none
-repairs the last one before a stop.
+`PollFailed` and `NodeHeard` are among them to stay in order with the `ReadingTaken` of the same node.
+`RecordBoard` is not: none repairs the last one before a stop.
 """
 
 _SECOND_LANE: Final = DATA | {AreYouReady}

@@ -21,7 +21,7 @@ from orch.model.money import Entry, Price
 from orch.model.moves import Guards, LeverName, Reallocation, StepRecord, Trigger
 from orch.model.plans import Blocker, Decision, Opportunity, Plan, PlanStanding
 from orch.model.problems import Answer
-from orch.model.readings import Failure, Reading
+from orch.model.readings import Failure, Heard, Reading
 from orch.model.resources import Resources
 from orch.model.wire import NoReply, Reply
 
@@ -62,10 +62,11 @@ class PollAll(Message):
 
 
 class PollNode(Message):
-    """Coordinator to adapter: ask your node whatever is due."""
+    """Coordinator to adapter: ask your node whatever is due; `whole`: and say all that is known of it."""
 
     tick: int
     due_at: datetime
+    whole: bool = False
 
 
 class WakeUp(Message):
@@ -262,6 +263,13 @@ class ReadingTaken(Message):
     """Adapter to coordinator."""
 
     reading: Reading
+
+
+class NodeHeard(Message):
+    """Adapter to coordinator: the node answered and said nothing new, so that its last reading stands."""
+
+    node: str
+    heard: Heard
 
 
 class PollFailed(Message):
@@ -480,6 +488,7 @@ AdapterInbox: TypeAlias = (
 CoordinatorInbox: TypeAlias = (
     PollAll
     | ReadingTaken
+    | NodeHeard
     | PollFailed
     | PricesAccepted
     | RunningCostsRead

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from msgspec.structs import replace
+
 from orch.model.base import Value
 from orch.model.money import Accrual, Evidence
 from orch.model.resources import ResourceName, Resources
@@ -137,6 +139,30 @@ class Reading(Value):
     seconds_waited: float = 0.0
     observed_since: datetime | None = None
     observed_per_hour: ObserverRate | None = None
+
+
+class Heard(Value):
+    """A sign of life without news: when the node was heard, and what observing it has cost by then."""
+
+    heard_at: datetime
+    last_seen_at: datetime | None
+    requests: int
+    bytes_read: int
+    seconds_waited: float
+    observed_per_hour: ObserverRate | None
+
+
+def with_heard(reading: Reading, heard: Heard) -> Reading:
+    """A reading that still stands when the node was heard again."""
+    return replace(
+        reading,
+        taken_at=heard.heard_at,
+        last_seen_at=heard.last_seen_at,
+        requests=heard.requests,
+        bytes_read=heard.bytes_read,
+        seconds_waited=heard.seconds_waited,
+        observed_per_hour=heard.observed_per_hour,
+    )
 
 
 class Failure(Value):

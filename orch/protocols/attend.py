@@ -5,14 +5,14 @@ The adapter actor only carries messages between this and the transport.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
 from orch.errors import AbsurdError, ProtocolError
 from orch.model.base import Value
-from orch.model.readings import Failure, Reading
+from orch.model.readings import Failure, Heard, Reading
 from orch.model.resources import Resources, combine
 from orch.model.wire import NoReply, Reply
 from orch.protocols.observer import Mark, marked, per_hour
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from orch.protocols.base import Endpoint, ProtocolSpec
 
 EMULATED_HEADER = "x-orch-emulated"
+LONG_SILENCE = timedelta(minutes=3)
+"""A node that is heard again after so long is news."""
 
 
 class Limits(Value):
@@ -106,6 +108,42 @@ def take(
         return _trouble(spec, state, key, wrong, now)
     left = tuple(each for each in state.failures if each.endpoint != key)
     return replace(state, memory=memory, schedule=good(state.schedule, key, now), failures=left), None
+
+
+def is_news(spec: ProtocolSpec, before: Attended, after: Attended) -> bool:
+    """Whether what was taken in is more than a sign of life."""
+    if after.failures != before.failures or after.emulated != before.emulated:
+        return True
+    old, new, seen_in = before.memory, after.memory, seen_in_of(spec)
+    if new is old:
+        return False
+    if seen_in is None:
+        return True
+    last, now = getattr(old, seen_in), getattr(new, seen_in)
+    if last is None or now is None or now - last > LONG_SILENCE:
+        return True
+    return any(getattr(new, each) is not getattr(old, each) for each in new.__struct_fields__ if each != seen_in)
+
+
+def heard(spec: ProtocolSpec, state: Attended, now: datetime) -> Heard | None:
+    """The sign of life; None of a protocol that only says in whole readings when its node was seen."""
+    seen_in = seen_in_of(spec)
+    if seen_in is None:
+        return None
+    return Heard(
+        heard_at=now,
+        last_seen_at=getattr(state.memory, seen_in),
+        requests=state.requests,
+        bytes_read=state.bytes_read,
+        seconds_waited=state.seconds_waited,
+        observed_per_hour=per_hour(state.marks, _cost(state, now)),
+    )
+
+
+def seen_in_of(spec: ProtocolSpec) -> str | None:
+    """The field of a protocol's memory that holds the time of the last sign of life, where it names one."""
+    name: str | None = getattr(spec, "seen_in", None)
+    return name
 
 
 def report(spec: ProtocolSpec, state: Attended, now: datetime) -> Reading:

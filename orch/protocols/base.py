@@ -53,7 +53,8 @@ class ProtocolSpec(TypingProtocol):
     """A protocol: one module, one object of this shape, one entry point in `orch.protocols`.
 
     It may have `verify_s`: after how many seconds its earnings can tell what a change has brought (a day, if not),
-    and `cost_tokens`: units that only costs are counted in, whose missing price leaves net income unknown.
+    and `cost_tokens`: units that only costs are counted in, whose missing price leaves net income unknown. And
+    `seen_in`: the field of its memory with the time of the last sign of life, which is no news by itself.
     """
 
     @property

@@ -52,6 +52,7 @@ class Golem:
     options = GolemOptions
     tokens = ("GLM",)
     verify_s = 7 * 86_400.0
+    seen_in = "last_seen_at"
     levers = ("golem_provider", "cgroup", "docker", "systemd", "tc", "command", "emulated")
 
     def begin(self, options: GolemOptions, context: Context) -> GolemMemory:

@@ -51,6 +51,7 @@ class Streamr:
     tokens = (UNIT,)
     cost_tokens = (COIN,)
     verify_s = 86_400.0
+    seen_in = "last_seen_at"
     levers = ("cgroup", "docker", "systemd", "tc", "command", "emulated")
 
     def begin(self, options: StreamrOptions, context: Context) -> StreamrMemory:
