@@ -148,15 +148,15 @@ def settle(memory: GolemMemory, agreements: Iterable[str], now: datetime) -> Gol
     money was earned, and whether it was.
     """
     touched, counted = tuple(agreements), memory.digest.invoices
-    accruals = dict(memory.accruals)
-    last = newest_pay(memory)
+    news, last = {}, newest_pay(memory)
     for agreement in touched if memory.invoice_pages.complete else ():
         pay = memory.pays.get(agreement)
         if pay is not None:
-            before = accruals.get(agreement)
             stated = _accrual(memory, pay, counted.get(agreement), now, newest=pay is last)
-            accruals[agreement] = before if before is not None and before == stated else stated
-    memory = msgspec.structs.replace(memory, accruals=accruals)
+            if stated != memory.accruals.get(agreement):
+                news[agreement] = stated
+    if news:
+        memory = msgspec.structs.replace(memory, accruals={**memory.accruals, **news})
     return msgspec.structs.replace(checked(memory, now), digest=_digest(memory, touched, now))
 
 
@@ -233,7 +233,7 @@ def _precedence(invoice: Invoice) -> tuple[bool, datetime, str]:
 
 
 def _digest(memory: GolemMemory, touched: Iterable[str], now: datetime) -> Digest:
-    """What follows from all agreements; what was not touched is as open as before."""
+    """What follows from all agreements; what was not touched is as open as before. The same object while equal."""
     counted, pays, invoices = memory.digest.invoices, memory.pays, memory.invoices.values()
     ended = [invoice for agreement, invoice in counted.items() if agreement in pays]
     ended.sort(key=attrgetter("issued_at"), reverse=True)
@@ -242,7 +242,7 @@ def _digest(memory: GolemMemory, touched: Iterable[str], now: datetime) -> Diges
     open_pays = [pay for pay in candidates if not pay.gone and not _is_known_final(memory, pay)]
     open_invoices = [each for each in invoices if each.status not in CLOSED and not each.gone]
     matured = [pays[invoice.agreement_id] for invoice in ended if invoice.status in CLOSED]
-    return Digest(
+    found = Digest(
         invoices=counted,
         ended=tuple(
             [
@@ -269,6 +269,7 @@ def _digest(memory: GolemMemory, touched: Iterable[str], now: datetime) -> Diges
         matured_due=float(sum([pay.due for pay in matured])),
         matured_paid=float(sum([pay.paid for pay in matured])),
     )
+    return memory.digest if found == memory.digest else found
 
 
 def _is_known_final(memory: GolemMemory, pay: Pay) -> bool:

@@ -55,14 +55,14 @@ class Turn(Value):
 class Schedule(Value):
     """The state of one node's endpoints, by their keys.
 
-    `offered` are the endpoints that were looked through last, at `looked_at`; `left` whether one of them was due
-    and not asked, `shortest_s` the shortest of their periods.
+    `offered` are the endpoints that were looked through last, at `looked_at`; `left` those that were due and have
+    not been asked yet, `shortest_s` is the shortest of their periods.
     """
 
     turns: dict[str, Turn] = {}  # noqa: RUF012 - msgspec copies it
     offered: tuple[Endpoint, ...] = ()
     looked_at: datetime | None = None
-    left: bool = False
+    left: tuple[Endpoint, ...] = ()
     shortest_s: float = 0.0
 
     def turn(self, key: str) -> Turn | None:
@@ -85,7 +85,8 @@ def due(
 ) -> tuple[Schedule, tuple[Endpoint, ...]]:
     """The endpoints to ask now, at most one per free lane, and the state in which they are in flight.
 
-    After a look that left nothing, none of the same endpoints can be `late` before a share of its period is over.
+    After a look at all of them only those that it left can be `late` before a share of the shortest period has
+    passed.
 
     Args:
         state: The state so far; endpoints that are no longer in `endpoints` are forgotten once answered.
@@ -98,24 +99,25 @@ def due(
         The new state and the endpoints to ask, by rank.
     """
     same = endpoints is state.offered
-    if late and same and not state.left and _since_look_s(state, now) < late * state.shortest_s:
+    again = late > 0.0 and same and _since_look_s(state, now) < late * state.shortest_s
+    if again and not state.left:
         return state, ()
     known = state.turns
     past = [
         each
-        for each in endpoints
+        for each in (state.left if again else endpoints)
         if (turn := known.get(each.key)) is None or turn.due_at is None or turn.due_at <= now
     ]
-    busy = {turn.lane for turn in known.values() if turn.asked_at is not None} if past else set()
     waiting = [each for each in past if _is_due(known.get(each.key))]
     wanted_now = [each for each in waiting if _is_late(known.get(each.key), now, late)] if late else waiting
+    busy = {turn.lane for turn in known.values() if turn.asked_at is not None} if wanted_now else set()
     chosen: list[Endpoint] = []
     for endpoint in sorted(wanted_now, key=lambda each: _order(each, known.get(each.key), now)):
         if endpoint.lane not in busy:
             busy.add(endpoint.lane)
             chosen.append(endpoint)
     turns = known
-    if chosen or len(known) > len(endpoints):
+    if chosen or (not again and len(known) > len(endpoints)):
         wanted = {endpoint.key for endpoint in endpoints}
         turns = {key: turn for key, turn in known.items() if key in wanted or turn.asked_at is not None}
     for endpoint in chosen:
@@ -124,8 +126,8 @@ def due(
     looked = Schedule(
         turns=turns,
         offered=endpoints,
-        looked_at=now,
-        left=len(chosen) < len(waiting),
+        looked_at=state.looked_at if again else now,
+        left=tuple([each for each in waiting if turns is known or turns.get(each.key) is known.get(each.key)]),
         shortest_s=state.shortest_s if same else min((each.period_s for each in endpoints), default=0.0),
     )
     return looked, tuple(chosen)
