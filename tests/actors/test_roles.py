@@ -33,6 +33,7 @@ from orch.messages import (
     ApplyAllocation,
     BooksRestored,
     FetchPrices,
+    NodeHeard,
     PollAll,
     PollFailed,
     PollNode,
@@ -50,7 +51,7 @@ from orch.messages import (
 from orch.model.board import EngineView
 from orch.model.books import Books
 from orch.model.money import Accrual, Amounts
-from orch.model.readings import Reading
+from orch.model.readings import Heard, Reading
 from orch.model.resources import Resources
 from orch.model.wire import HttpRequest, NoReply, Reply
 from orch.planning.snapshot import HostProfile, NodeProfile
@@ -169,12 +170,12 @@ class Node:
         return (refused(now) if found is None else reply(now, found)), 0.2
 
 
-def adapter_stage(answers: dict[str, Any], *, levers: bool = True):
+def adapter_stage(answers: dict[str, Any], *, levers: bool = True, spec: Any = None):
     stage, node = Stage(1, T0), Node(answers, [])
     house = stage.house(VirtualTransport(stage, node))
     fitted = FittedLever(spec=FakeLever(), options=None, mode="auto", protocol="plain")
     plan = NodePlan(
-        context=Context(node="a", host="h"), spec=Plain(), options=None, levers=(fitted,) if levers else ()
+        context=Context(node="a", host="h"), spec=spec or Plain(), options=None, levers=(fitted,) if levers else ()
     )
     coordinator, reallocation = Listener("coordinator", house), Listener("reallocation", house)
     for actor in (coordinator, reallocation, Adapter("adapter:a", house, plan)):
@@ -194,6 +195,59 @@ def test_what_a_node_says_is_reported_once_and_again_when_it_changes():
     readings = [each.reading for each in coordinator.of(ReadingTaken)]
     assert [each.facts for each in readings] == [(), (("n", "7"),)]
     assert node.asked == ["node/n"]
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """What `Dated` remembers."""
+
+    number: int | None = None
+    seen_at: datetime | None = None
+
+
+class Dated(Plain):
+    """As `Plain`; it remembers the last number and when it came."""
+
+    seen_in = "seen_at"
+
+    def begin(self, options, context):
+        return Seen()
+
+    def absorb(self, memory, key, reply, now):
+        (number,) = super().absorb((), key, reply, now)
+        return msgspec.structs.replace(memory, number=number, seen_at=now)
+
+    def reading(self, memory, now):
+        known = super().reading(() if memory.number is None else (memory.number,), now)
+        return msgspec.structs.replace(known, last_seen_at=memory.seen_at)
+
+
+def test_a_node_that_says_nothing_new_gives_a_sign_of_life_until_a_whole_reading_is_due():
+    stage, node, coordinator, _ = adapter_stage({"node/n": 7}, levers=False, spec=Dated())
+    for _ in range(6):
+        poll(stage)
+        stage.run_for(70)
+    assert len(node.asked) == 6
+    told = [type(each).__name__ for each in coordinator.seen]
+    assert told == ["ReadingTaken", "ReadingTaken", "NodeHeard", "NodeHeard", "NodeHeard", "ReadingTaken"]
+    heard = coordinator.of(NodeHeard)[-1].heard
+    assert (heard.requests, heard.heard_at - heard.last_seen_at) == (5, timedelta(seconds=69.8))
+
+
+def test_who_wants_a_whole_reading_gets_one():
+    stage, _, coordinator, _ = adapter_stage({"node/n": 7}, levers=False, spec=Dated())
+    for whole in (False, False, False, True):
+        stage.tell("adapter:a", PollNode(tick=1, due_at=stage.now(), whole=whole))
+        stage.run_for(70)
+    assert [type(each).__name__ for each in coordinator.seen][-2:] == ["NodeHeard", "ReadingTaken"]
+
+
+def test_a_node_that_says_something_else_is_read_as_a_whole():
+    stage, node, coordinator, _ = adapter_stage({"node/n": 7}, levers=False, spec=Dated())
+    for number in (7, 7, 8, 8):
+        node.answers["node/n"] = number
+        poll(stage)
+        stage.run_for(70)
+    assert [each.reading.facts for each in coordinator.of(ReadingTaken)] == [(), (("n", "7"),), (("n", "8"),)]
 
 
 def test_a_wrong_answer_is_a_failure_and_the_last_figures_stand():
@@ -319,6 +373,28 @@ def test_the_timer_of_a_predecessor_does_not_double_the_ticks():
     stage.tell("coordinator", PollAll(tick=77, due_at=T0 - timedelta(seconds=3)))
     stage.run_for(10)
     assert [each.snapshot.tick for each in monitor.of(SnapshotPublished)] == [2, 3]
+
+
+def test_a_sign_of_life_keeps_the_last_reading_and_makes_it_younger():
+    stage, _, monitor, _ = coordinator_stage()
+    stage.tell("coordinator", BooksRestored(books=Books()))
+    unknown = Heard(
+        heard_at=T0, last_seen_at=T0, requests=1, bytes_read=1, seconds_waited=1.0, observed_per_hour=None
+    )
+    stage.tell("coordinator", NodeHeard(node="a", heard=unknown))
+    stage.tell("coordinator", NodeHeard(node="nobody", heard=unknown))
+    stage.run_for(5)
+    assert monitor.of(SnapshotPublished)[-1].snapshot.nodes[0].health == "unknown"
+    stage.tell("coordinator", booked("5", 0))
+    stage.run_for(200)
+    now = stage.now()
+    stage.tell(
+        "coordinator", NodeHeard(node="a", heard=msgspec.structs.replace(unknown, heard_at=now, requests=9))
+    )
+    stage.run_for(200)
+    (node,) = monitor.of(SnapshotPublished)[-1].snapshot.nodes
+    assert (node.health, node.requests, node.resources_as_of) == ("online", 9, now)
+    assert node.earned.settled == 5
 
 
 def test_a_node_whose_adapter_falls_silent_is_of_unknown_health():

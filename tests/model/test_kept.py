@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from orch.model import kept
-from orch.model.kept import kept_by
+from orch.model.kept import Alike, kept_by
 
 
 @dataclass
@@ -41,6 +41,22 @@ def test_another_part_is_worked_out_anew_and_equal_text_is_no_other_part():
     assert total(Node("a", (1,)), 2) == 2
     assert total(Node("a", (1,)), 3) == 3
     assert calls == ["a"] * 4
+
+
+def test_what_is_alike_is_no_other_part_and_what_only_looks_so_is():
+    calls = []
+
+    @kept_by(lambda rows, how: (how(rows),), lambda *_: "a")
+    def total(rows, how):
+        calls.append(how)
+        return sum(rows)
+
+    for _ in range(2):
+        assert [total([1000 + number], Alike) for number in (1, 1, 2)] == [1001, 1001, 1002]
+    assert calls == [Alike] * 4
+    for _ in range(2):
+        total([1000], tuple)
+    assert calls[4:] == [tuple] * 2
 
 
 def test_nodes_do_not_see_each_others_results():
