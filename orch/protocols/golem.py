@@ -8,6 +8,7 @@ payment-api, market-api and net-api (0.17), `hardware.json` and `presets.json` o
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from orch.model.money import Accrual
     from orch.model.wire import NoReply, Reply
     from orch.protocols.base import Context, Endpoint
+    from orch.protocols.golem_memory import Work
 
 WINDOW_S = 24 * 3600.0
 
@@ -41,7 +43,10 @@ _FIXED = (
     *("me", "net", "offers", "agreements", "payAgreements", "invoices", "payments", "hardware", "presets"),
     *("monitor", "metrics", "healthcheck", "accounts", "driver", "version"),
 )
-_BEARING = ("pays_read_at", "digest", "running", "terms", "no_terms", "offers", "profile", "presets")
+_BEARING = ("digest", "running", "terms", "no_terms", "offers", "profile", "presets")
+WORK_STANDS = timedelta(minutes=5)
+"""Demand is a matter of days: where nothing but the time is new, it is worked out so often."""
+
 _FILES = ("hardware", "presets", "host")
 
 
@@ -222,8 +227,14 @@ def _with_work(before: GolemMemory, memory: GolemMemory) -> GolemMemory:
         if old is not new and old != new:
             break
     else:
-        return memory
+        if not _is_old(memory.work, memory.pays_read_at):
+            return memory
     return msgspec.structs.replace(memory, work=work_of(memory))
+
+
+def _is_old(work: Work, read_at: datetime | None) -> bool:
+    """Whether agreements were read so long after what was made of them that time alone changes it."""
+    return read_at is not None and (work.read_at is None or read_at - work.read_at >= WORK_STANDS)
 
 
 @kept_by(lambda memory: (memory.accruals,), lambda memory: memory.context.node)

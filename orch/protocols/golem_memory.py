@@ -223,9 +223,11 @@ class Work(Value):
     window, idle hours included, and `realised` the share of matured work that was paid for. `doubts` are the
     relative standard errors of utilisation, threads and realised share, `sized` how many agreements had (at
     least) the present profile, `usual_h` how long agreements take, `repriced` whether some had another price.
+    `read_at` is when the agreements were read of which it speaks.
     """
 
     finished: int = 0
+    read_at: datetime | None = None
     busy_share: float | None = None
     window_s: float = 0.0
     threads: float | None = None

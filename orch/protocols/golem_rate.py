@@ -66,8 +66,8 @@ def work_of(memory: GolemMemory) -> Work:
     """Demand as far as the agreements tell it."""
     digest = memory.digest
     realised, matured, realised_doubt = _realised(digest)
-    none = Work(finished=digest.finished, realised=realised, matured=matured)
     now = memory.pays_read_at
+    none = Work(finished=digest.finished, read_at=now, realised=realised, matured=matured)
     if digest.finished < FEWEST or now is None:
         return none
     spans = _spans(memory, now)
@@ -89,6 +89,7 @@ def work_of(memory: GolemMemory) -> Work:
         busy_rate += price.initial * starts / worked_h if worked_h > 0 else 0.0
     return Work(
         finished=digest.finished,
+        read_at=now,
         busy_share=share,
         window_s=window_s,
         threads=threads,
@@ -133,12 +134,13 @@ def pace_of(memory: GolemMemory, work: Work) -> Pace | None:
         return _pace(0.0, 0.0, 0.0, work, now)
     if work.busy_share is None or work.busy_rate is None or work.window_s < SHORTEST_WINDOW.total_seconds():
         return None
+    as_of = work.read_at or now
     mean = work.busy_share * work.busy_rate * (1.0 if work.realised is None else work.realised)
     if not mean:
         # Nothing came in the whole window: with 90 % confidence fewer than 2.3 agreements a window are to come.
-        return _pace(0.0, 0.0, work.busy_rate * min(1.0, 2.3 * work.usual_h * 3600 / work.window_s), work, now)
+        return _pace(0.0, 0.0, work.busy_rate * min(1.0, 2.3 * work.usual_h * 3600 / work.window_s), work, as_of)
     doubt = math.hypot(*work.doubts, DRIFT) * Z_90
-    return _pace(max(0.0, mean * (1 - doubt)), mean, mean * (1 + doubt), work, now)
+    return _pace(max(0.0, mean * (1 - doubt)), mean, mean * (1 + doubt), work, as_of)
 
 
 def _pace(low: float, mean: float, high: float, work: Work, now: datetime) -> Pace:

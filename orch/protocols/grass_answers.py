@@ -11,6 +11,7 @@ import base64
 import binascii
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
@@ -117,12 +118,14 @@ def read_pause(reply: Reply, key: str) -> str | None:
     return "somebody resumes it" if until is None else f"{until:%Y-%m-%d %H:%M} UTC"
 
 
+@lru_cache(maxsize=64)
 def usable_token(token: str) -> str | None:
     """The bare token as it goes into a header, or None for what can't: nothing is ever sent of such a one."""
     bare = token.strip().removeprefix("Bearer ").strip()
     return bare if bare.isascii() and bare.isprintable() and bare and " " not in bare else None
 
 
+@lru_cache(maxsize=64)
 def token_expiry(token: str) -> datetime | None:
     """When a JWT ends by its own word (the signature is not checked); None when it says nothing readable."""
     parts = token.split(".")
