@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import threading
 from typing import TYPE_CHECKING
@@ -13,14 +14,24 @@ from tests.fakes.sink import Sink
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 GRACE_S = 2.0
+QUICK_RUN = "not real and not slow"
+WHOLLY_MARKED = re.compile(r"^pytestmark = \[?pytest\.mark\.(real|slow)\b", re.MULTILINE)
 
 # Where a test does not say otherwise: enough for each run, and no clock decides over a property.
 # `--hypothesis-profile=thorough` looks longer.
 settings.register_profile("quick", max_examples=50, deadline=None)
 settings.register_profile("thorough", max_examples=500, deadline=None)
 settings.load_profile("quick")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Modules of which the default run takes nothing are not read: rewriting their asserts takes a second."""
+    if config.getoption("markexpr") != QUICK_RUN or collection_path.suffix != ".py":
+        return None
+    return True if WHOLLY_MARKED.search(collection_path.read_text()) else None
 
 
 @pytest.fixture

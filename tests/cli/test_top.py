@@ -138,6 +138,7 @@ def keep_picture(picture, path):
     path.write_text(re.sub(r"@font-face \{.*?\}", "", picture, flags=re.DOTALL))
 
 
+@pytest.mark.slow
 def test_it_is_used_by_its_keys_and_asks_before_it_changes_anything(make):
     from orch.cli.top_app import TopApp
 
