@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import time
 from dataclasses import dataclass, field
@@ -18,6 +17,8 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 from storagenode_build import NoStoragenodeError, programs
+
+from tests.fakes.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -171,10 +172,3 @@ def genuine_storagenode(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ge
 def address(satellite: str) -> str:
     """Where a satellite would be: a closed port of its own loopback address."""
     return f"127.0.0.{SATELLITES.index(satellite) + 2}:9"
-
-
-def free_port() -> int:
-    """A port of loopback that nobody has now."""
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        port: int = door.getsockname()[1]
-        return port
