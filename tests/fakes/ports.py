@@ -6,7 +6,7 @@ import random
 import socket
 
 BELOW_EPHEMERAL = range(20_000, 32_000)
-"""The system gives none of these to a connection that goes out, so that nobody takes one before its program does."""
+"""The system gives none of these to a connection that goes out: nobody takes one before its program does."""
 
 _given: set[int] = set()
 
