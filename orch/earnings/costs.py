@@ -77,41 +77,9 @@ def charges(reading: Reading, prices: Mapping[str, PriceNow], now: datetime) -> 
     Each fee is spread over the time it was for. Few of them say little about the next one: the doubt is that of
     counting them.
     """
-    charged = _charged(reading)
-    units = dict.fromkeys(each.unit for each in charged)
+    units = dict.fromkeys(each.unit for each in _charged(reading))
     usd = {unit: 1.0 if unit == "USD" else _usd(prices.get(unit)) for unit in units}
-    return _spread(reading.node, charged, usd, now) if charged else NOTHING
-
-
-@kept_by(
-    lambda _node, charged, usd, now: (charged, Alike(usd.items()), str(now.timestamp() // SPREAD_EVERY_S)),
-    lambda node, _charged, _usd, _now: node,
-)
-def _spread(
-    node: str,  # noqa: ARG001 - whose charges they are: by it the result is kept
-    charged: list[_Charge],
-    usd: Mapping[str, float | None],
-    now: datetime,
-) -> CostPerHour | None:
-    total, count, now_s = 0.0, 0, now.timestamp()
-    since_s = now_s
-    for each in charged:
-        age = now_s - each.end_s
-        if not each.amount or age >= CHARGES_OVER_S:
-            continue
-        price = usd[each.unit]
-        if price is None:
-            return None
-        length = each.end_s - each.start_s
-        inside = 1.0 if length <= 0 else min(1.0, max(0.0, (CHARGES_OVER_S - max(age, 0.0)) / length))
-        total += each.amount * price * inside
-        count += 1
-        since_s = min(since_s, each.start_s)
-    if not count:
-        return NOTHING
-    hours = min(max(now_s - since_s, 3600.0), CHARGES_OVER_S) / 3600.0
-    mean, doubt = total / hours, 1.0 / math.sqrt(count)
-    return CostPerHour(low=mean * (1.0 - doubt), mean=mean, high=mean * (1.0 + doubt))
+    return _spread(reading, usd, now)
 
 
 @kept_by(lambda reading: (reading.accruals, "" if reading.fee_share else "fees"), lambda reading: reading.node)
@@ -128,6 +96,33 @@ def _charged(reading: Reading) -> list[_Charge]:
         for each in reading.accruals
         if each.kind in CHARGED and not (each.kind == "fee" and reading.fee_share)
     ]
+
+
+@kept_by(
+    lambda reading, usd, now: (_charged(reading), Alike(usd.items()), str(now.timestamp() // SPREAD_EVERY_S)),
+    lambda reading, _usd, _now: reading.node,
+)
+def _spread(reading: Reading, usd: Mapping[str, float | None], now: datetime) -> CostPerHour | None:
+    """The charges per hour at these prices; None where one that counts has none."""
+    total, count, now_s = 0.0, 0, now.timestamp()
+    since_s = now_s
+    for each in _charged(reading):
+        age = now_s - each.end_s
+        if not each.amount or age >= CHARGES_OVER_S:
+            continue
+        price = usd[each.unit]
+        if price is None:
+            return None
+        length = each.end_s - each.start_s
+        inside = 1.0 if length <= 0 else min(1.0, max(0.0, (CHARGES_OVER_S - max(age, 0.0)) / length))
+        total += each.amount * price * inside
+        count += 1
+        since_s = min(since_s, each.start_s)
+    if not count:
+        return NOTHING
+    hours = min(max(now_s - since_s, 3600.0), CHARGES_OVER_S) / 3600.0
+    mean, doubt = total / hours, 1.0 / math.sqrt(count)
+    return CostPerHour(low=mean * (1.0 - doubt), mean=mean, high=mean * (1.0 + doubt))
 
 
 def charges_doubt(reading: Reading, prices: Mapping[str, PriceNow]) -> str:

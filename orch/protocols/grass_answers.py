@@ -118,7 +118,6 @@ def read_pause(reply: Reply, key: str) -> str | None:
     return "somebody resumes it" if until is None else f"{until:%Y-%m-%d %H:%M} UTC"
 
 
-@lru_cache(maxsize=64)
 def usable_token(token: str) -> str | None:
     """The bare token as it goes into a header, or None for what can't: nothing is ever sent of such a one."""
     bare = token.strip().removeprefix("Bearer ").strip()

@@ -108,7 +108,7 @@ def due(
         for each in (state.left if again else endpoints)
         if (turn := known.get(each.key)) is None or turn.due_at is None or turn.due_at <= now
     ]
-    waiting = [each for each in past if _is_due(known.get(each.key))]
+    waiting = [each for each in past if _may_be_asked(known.get(each.key))]
     wanted_now = [each for each in waiting if _is_late(known.get(each.key), now, late)] if late else waiting
     busy = {turn.lane for turn in known.values() if turn.asked_at is not None} if wanted_now else set()
     chosen: list[Endpoint] = []
@@ -123,11 +123,12 @@ def due(
     for endpoint in chosen:
         share = jitter if isinstance(jitter, float | int) else jitter.random()
         turns[endpoint.key] = _ask(endpoint, known.get(endpoint.key), now, share)
+    asked = {endpoint.key for endpoint in chosen}
     looked = Schedule(
         turns=turns,
         offered=endpoints,
         looked_at=state.looked_at if again else now,
-        left=tuple([each for each in waiting if turns is known or turns.get(each.key) is known.get(each.key)]),
+        left=tuple([each for each in waiting if each.key not in asked]),
         shortest_s=state.shortest_s if same else min((each.period_s for each in endpoints), default=0.0),
     )
     return looked, tuple(chosen)
@@ -202,7 +203,7 @@ def _ask(endpoint: Endpoint, turn: Turn | None, now: datetime, jitter: float) ->
     )
 
 
-def _is_due(turn: Turn | None) -> bool:
+def _may_be_asked(turn: Turn | None) -> bool:
     """Whether what its time has come for may be asked."""
     return turn is None or turn.due_at is None or not (turn.done or turn.asked_at is not None)
 

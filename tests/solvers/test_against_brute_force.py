@@ -9,7 +9,7 @@ from orch.model.problems import Budget
 from orch.solvers import annealing, check, exact, genetic, greedy, keep, linear
 
 BUDGET = Budget(seconds=5.0)
-QUICK = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 QUICKER = settings(QUICK, max_examples=80)
