@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from contextlib import contextmanager
+from statistics import median
 
 import psutil
 
@@ -36,6 +37,7 @@ def busy_process(settle=lambda pid: None):
             process.kill()
 
 
-def cores_of(pid, seconds=3.0):
-    """The cores that a process got over some seconds, as psutil measures it."""
-    return psutil.Process(pid).cpu_percent(interval=seconds) / 100
+def cores_of(pid, seconds=5):
+    """The cores that a process got, as psutil measures it: the median of some seconds, one of which may be odd."""
+    process = psutil.Process(pid)
+    return median(process.cpu_percent(interval=1.0) for _ in range(seconds)) / 100
