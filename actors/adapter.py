@@ -56,6 +56,9 @@ LEVERS_EVERY_S = 120.0
 REPORT_EVERY_S = 240.0
 """A whole reading at least so often, for what only time changes; in between signs of life will do."""
 
+LOOKED_AT_S = 300.0
+"""Nothing but what is vital is asked more often than analyses look at it; alerts look at least so often."""
+
 TASK = "lever task "
 
 log = logging.getLogger(__name__)
@@ -66,7 +69,7 @@ LATE = 0.5
 
 @dataclass(frozen=True)
 class NodePlan:
-    """What an adapter is told of its node."""
+    """What an adapter is told of its node. `analyze_s`: how often what it tells is looked at."""
 
     context: Context
     spec: ProtocolSpec
@@ -75,6 +78,12 @@ class NodePlan:
     seed: int = 0
     measure: Callable[[], Any] | None = None
     levers_every_s: float = LEVERS_EVERY_S
+    analyze_s: float = 0.0
+
+    @property
+    def least_s(self) -> float:
+        """The shortest time between two questions that need not be asked more often than they are looked at."""
+        return min(self.analyze_s, LOOKED_AT_S)
 
 
 @dataclass
@@ -154,7 +163,8 @@ class Adapter(Actor):
             self.tell(COORDINATOR, NodeHeard(node=self._node, heard=sign))
 
     def _ask(self, now: datetime, late: float = 0.0) -> None:
-        self._state, endpoints = ask(self._plan.spec, self._state, now, self._jitter, late=late)
+        plan = self._plan
+        self._state, endpoints = ask(plan.spec, self._state, now, self._jitter, late=late, least_s=plan.least_s)
         for endpoint in endpoints:
             self.house.transport.fetch(
                 endpoint.request, reply_to=self.name, key=endpoint.key, node=self._node, lane=endpoint.lane
@@ -190,9 +200,9 @@ class Adapter(Actor):
         return last is None or now - last >= timedelta(seconds=REPORT_EVERY_S)
 
     def _levers_due(self, now: datetime) -> bool:
-        last = self._times.levers_read
-        due = last is None or now - last >= timedelta(seconds=self._plan.levers_every_s)
-        return due and bool(self._plan.levers) and not self._times.pulls
+        last, plan = self._times.levers_read, self._plan
+        due = last is None or now - last >= timedelta(seconds=max(plan.levers_every_s, plan.least_s))
+        return due and bool(plan.levers) and not self._times.pulls
 
     # -- levers ------------------------------------------------------------------------------------------
 

@@ -169,6 +169,7 @@ def node_plan(setting: Setting, node: FittedNode) -> NodePlan:
         seed=zlib.crc32(f"{setting.host}/{node.config.name}".encode()),
         measure=None if target is None else ProcessUsage(target).used,
         levers_every_s=together_cost(node.levers).read_every_s,
+        analyze_s=setting.config.cadence.analyze_s,
     )
 
 

@@ -75,7 +75,8 @@ class HostTable(Value):
 class CadenceTable(Value):
     """`[cadence]`: seconds of the clock between two polls, analyses, decisions.
 
-    With more than ten minutes between polls, what nodes last said is too old to move anything on.
+    With more than ten minutes between polls, what nodes last said is too old to move anything on. With more time
+    between analyses all but a node's signs of life is asked as rarely, up to five minutes apart.
     """
 
     poll_s: Positive = 5.0

@@ -57,10 +57,20 @@ class Attended(Value):
 
 
 def ask(
-    spec: ProtocolSpec, state: Attended, now: datetime, jitter: float | random.Random, *, late: float = 0.0
+    spec: ProtocolSpec,
+    state: Attended,
+    now: datetime,
+    jitter: float | random.Random,
+    *,
+    late: float = 0.0,
+    least_s: float = 0.0,
 ) -> tuple[Attended, tuple[Endpoint, ...]]:
-    """What to ask now, or what of it is `late` by a share of its period, and the state then."""
-    schedule, endpoints = due(state.schedule, spec.endpoints(state.memory, now), now, jitter, late=late)
+    """What to ask now, or what of it is `late` by a share of its period, and the state then.
+
+    Only vital endpoints are asked again sooner than after `least_s`.
+    """
+    offered = spec.endpoints(state.memory, now)
+    schedule, endpoints = due(state.schedule, offered, now, jitter, late=late, least_s=least_s)
     if not endpoints:
         return (state if schedule is state.schedule else replace(state, schedule=schedule)), ()
     marks = marked(state.marks, _cost(state, now))

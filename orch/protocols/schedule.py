@@ -82,6 +82,7 @@ def due(
     jitter: float | random.Random = 0.5,
     *,
     late: float = 0.0,
+    least_s: float = 0.0,
 ) -> tuple[Schedule, tuple[Endpoint, ...]]:
     """The endpoints to ask now, at most one per free lane, and the state in which they are in flight.
 
@@ -94,6 +95,7 @@ def due(
         now: The clock's time.
         jitter: A number from 0 to 1, or a source of them: 0.5 leaves periods and waits as they are declared.
         late: Only what has been due for this share of its period, and what was never asked.
+        least_s: The shortest period of endpoints that are not vital.
 
     Returns:
         The new state and the endpoints to ask, by rank.
@@ -122,7 +124,7 @@ def due(
         turns = {key: turn for key, turn in known.items() if key in wanted or turn.asked_at is not None}
     for endpoint in chosen:
         share = jitter if isinstance(jitter, float | int) else jitter.random()
-        turns[endpoint.key] = _ask(endpoint, known.get(endpoint.key), now, share)
+        turns[endpoint.key] = _ask(endpoint, known.get(endpoint.key), now, share, least_s)
     asked = {endpoint.key for endpoint in chosen}
     looked = Schedule(
         turns=turns,
@@ -188,11 +190,11 @@ def bad(
     )
 
 
-def _ask(endpoint: Endpoint, turn: Turn | None, now: datetime, jitter: float) -> Turn:
+def _ask(endpoint: Endpoint, turn: Turn | None, now: datetime, jitter: float, least_s: float) -> Turn:
     return Turn(
         key=endpoint.key,
         lane=endpoint.lane,
-        period_s=endpoint.period_s,
+        period_s=endpoint.period_s if endpoint.vital else max(endpoint.period_s, least_s),
         backoff_max_s=endpoint.backoff_max_s,
         once=endpoint.once,
         jitter=jitter,
