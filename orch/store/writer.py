@@ -76,6 +76,7 @@ class Writer:
         self._price_states: dict[str, PriceState] = {}
         self._prices_told: dict[str, datetime] = {}
         self._failures_told: dict[tuple[str | None, str], datetime] = {}
+        self._appenders: dict[tuple[str, bool], duckdb.Appender] = {}
         meta = dict(self.connection.execute("SELECT key, value FROM meta").fetchall())
         self._committed: int | None = int(meta["sequence"]) if "sequence" in meta else None
         self._sequence = self._committed
@@ -257,9 +258,22 @@ class Writer:
     def _append(self, table: str, rows: Iterable[Row], *, upsert: bool = False) -> None:
         waiting = list(rows)
         if waiting:
-            appender = self.connection.appender(table, action="upsert" if upsert else "insert")
-            appender.append_rows(waiting)
-            appender.flush()
+            appender = self._appender(table, upsert=upsert)
+            try:
+                appender.append_rows(waiting)
+                appender.flush()
+            except BaseException:
+                # What it still holds must not come along with the next rows.
+                self._appenders.pop((table, upsert)).clear()
+                raise
+
+    def _appender(self, table: str, *, upsert: bool) -> duckdb.Appender:
+        """Kept from commit to commit: to open one takes longer than to append a few rows."""
+        known = self._appenders.get((table, upsert))
+        if known is None:
+            known = self.connection.appender(table, action="upsert" if upsert else "insert")
+            self._appenders[table, upsert] = known
+        return known
 
     def _replace_meta(self, words: dict[str, str]) -> None:
         """In one update, for that takes a third of an upsert's time; keys that are new are inserted."""
@@ -283,6 +297,7 @@ class Writer:
 
     def close(self) -> None:
         """Fold the log into the file and let go of it. What was not committed is lost."""
+        self._appenders.clear()
         with suppress(duckdb.Error):  # closing matters more; the log is replayed at the next start
             self.connection.checkpoint()
         self.connection.close()
