@@ -141,6 +141,8 @@ class Ledger:
     def _not_the_same(self, reading: Reading) -> list[Accrual]:
         """The accruals that are not the very ones booked last: of hundreds, a handful change at a time."""
         before = self._booked.get(reading.node, ())
+        if before is reading.accruals:
+            return []
         pairs = zip_longest(reading.accruals, before)
         return [accrual for accrual, old in pairs if accrual is not old and accrual is not None]
 

@@ -136,7 +136,7 @@ def _absorb(memory: GolemMemory, key: str, reply: Reply, now: datetime) -> Golem
             return _with_identity(memory, answers.read_identity(reply), now)
         case "net":
             sessions, public_ip = answers.read_net(reply)
-            memory = replace(memory, sessions=sessions, public_ip=public_ip)
+            memory = _said(memory, sessions=sessions, public_ip=public_ip)
             return _with_signs(memory, had_public_ip=memory.signs.had_public_ip or public_ip is not None)
         case "offers":
             return compared(_said(memory, offers=answers.read_offers(reply)), now)
@@ -251,7 +251,7 @@ def _with_identity(memory: GolemMemory, identity: str, now: datetime) -> GolemMe
     if memory.identity not in (None, identity):
         kept = PROTOCOL.begin(memory.options, memory.context)
         memory = msgspec.structs.replace(kept, profile=memory.profile, presets=memory.presets)
-    return msgspec.structs.replace(memory, identity=identity, last_seen_at=now)
+    return msgspec.structs.replace(memory, identity=memory.identity or identity, last_seen_at=now)
 
 
 def _with_pay_page(memory: GolemMemory, identity: str, key: str, reply: Reply, now: datetime) -> GolemMemory:
@@ -259,7 +259,7 @@ def _with_pay_page(memory: GolemMemory, identity: str, key: str, reply: Reply, n
     memory = with_pays(memory, pays, now)
     if not key.endswith(AGAIN):
         pages = next_pages(memory.pay_pages, rows, newest, now)
-        memory = msgspec.structs.replace(memory, pay_pages=pages, pays_read_at=now)
+        memory = _said(memory, pay_pages=pages, pays_read_at=now)
     return settle(memory, (pay.agreement_id for pay in pays), now)
 
 
@@ -278,7 +278,7 @@ def _with_payment_page(memory: GolemMemory, key: str, reply: Reply, now: datetim
     memory, rows, newest = with_payments(memory, reply, key, now)
     if not key.endswith(AGAIN):
         pages = next_pages(memory.payment_pages, rows, newest, now)
-        memory = msgspec.structs.replace(memory, payment_pages=pages)
+        memory = _said(memory, payment_pages=pages)
     return checked(memory, now)
 
 
@@ -289,7 +289,7 @@ def _with_invoice_page(memory: GolemMemory, identity: str, key: str, reply: Repl
     memory = with_invoices(memory, invoices)
     if not key.endswith(AGAIN):
         pages = next_pages(memory.invoice_pages, rows, newest, now)
-        memory = msgspec.structs.replace(memory, invoice_pages=pages)
+        memory = _said(memory, invoice_pages=pages)
     if not first and memory.invoices is known and memory.invoice_pages == before:
         return memory
     touched = memory.pays if first else {invoice.agreement_id for invoice in invoices}

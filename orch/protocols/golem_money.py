@@ -116,7 +116,7 @@ def with_pays(memory: GolemMemory, pays: Iterable[Pay], now: datetime) -> GolemM
             grew_at=now if old is not None and pay.due > old.due else old.grew_at if old else None,
             waits_since=_waits_since(pay, old, now),
         )
-        if pay.unit != "tGLM":
+        if pay.unit != "tGLM" and (old is None or pay.paid != old.paid):
             paid = _EXACT.add(paid, _EXACT.subtract(pay.paid, old.paid if old is not None else Decimal(0)))
         if pay.created_at is not None and (newest is None or _age(pay) > _age(merged[newest])):
             newest = pay.agreement_id
@@ -157,7 +157,8 @@ def settle(memory: GolemMemory, agreements: Iterable[str], now: datetime) -> Gol
                 news[agreement] = stated
     if news:
         memory = msgspec.structs.replace(memory, accruals={**memory.accruals, **news})
-    return msgspec.structs.replace(checked(memory, now), digest=_digest(memory, touched, now))
+    digest, memory = _digest(memory, touched, now), checked(memory, now)
+    return memory if digest is memory.digest else msgspec.structs.replace(memory, digest=digest)
 
 
 def checked(memory: GolemMemory, now: datetime) -> GolemMemory:
@@ -165,6 +166,8 @@ def checked(memory: GolemMemory, now: datetime) -> GolemMemory:
     if not memory.payment_pages.complete or not memory.pay_pages.complete:
         return memory
     since = None if memory.paid == memory.payments else memory.mismatch_since or now
+    if since == memory.mismatch_since:
+        return memory
     return msgspec.structs.replace(memory, mismatch_since=since)
 
 

@@ -47,12 +47,13 @@ class _Payment(Value, rename="camel"):
 def with_payments(
     memory: GolemMemory, reply: Reply, key: str, now: datetime
 ) -> tuple[GolemMemory, int, datetime | None]:
-    """The memory with a page of payments, the rows on the page, and the time of its newest row.
+    """The memory with a page of payments, the same where none is new, its rows, and the time of its newest row.
 
     Payments that this node sent are left out, and so are those in test tokens.
     """
     rows = decode(reply, list[_Payment], key)
-    accruals, paid = dict(memory.accruals), memory.payments
+    news: dict[str, Accrual] = {}
+    paid = memory.payments
     newest: datetime | None = None
     for row in rows:
         moment = not_future(instant(row.timestamp, key), now, key)
@@ -63,9 +64,10 @@ def with_payments(
         amount = money(row.amount, f"{key}: amount")
         parts = [money(each.amount, f"{key}: part") for each in (*row.agreement_payments, *row.activity_payments)]
         unit = token_of(row.payment_platform)
-        if row.payee_id.lower() != memory.identity or unit == "tGLM" or stream in accruals:
+        ours = row.payee_id.lower() == memory.identity and unit != "tGLM"
+        if not ours or stream in memory.accruals or stream in news:
             continue
-        accruals[stream] = Accrual(
+        news[stream] = Accrual(
             stream=stream,
             unit=unit,
             kind="paid",
@@ -77,7 +79,9 @@ def with_payments(
             final=True,
         )
         paid = plus(paid, *parts)
-    return msgspec.structs.replace(memory, accruals=accruals, payments=paid), len(rows), newest
+    if news:
+        memory = msgspec.structs.replace(memory, accruals={**memory.accruals, **news}, payments=paid)
+    return memory, len(rows), newest
 
 
 def _transaction(details: str) -> str | None:
