@@ -69,7 +69,11 @@ LATE = 0.5
 
 @dataclass(frozen=True)
 class NodePlan:
-    """What an adapter is told of its node. `analyze_s`: how often what it tells is looked at."""
+    """What an adapter is told of its node.
+
+    `analyze_s`: how often what it tells is looked at. `in_crowd`: it has so many neighbours that first contact
+    goes on from tick to tick instead of at once.
+    """
 
     context: Context
     spec: ProtocolSpec
@@ -79,6 +83,7 @@ class NodePlan:
     measure: Callable[[], Any] | None = None
     levers_every_s: float = LEVERS_EVERY_S
     analyze_s: float = 0.0
+    in_crowd: bool = False
 
     @property
     def least_s(self) -> float:
@@ -191,7 +196,7 @@ class Adapter(Actor):
             self._times.changed = True
         if failure is not None:
             self.tell(COORDINATOR, PollFailed(node=self._node, failure=failure))
-        else:
+        elif not (self._times.first_contact and self._plan.in_crowd):
             # History comes in many parts, and ticks may be far apart: what is late need not wait for the next.
             self._ask(now, 0.0 if self._times.first_contact else LATE)
 

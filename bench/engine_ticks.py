@@ -47,8 +47,7 @@ def measure(nodes: int = NODES, hanging: int = HANGING, ticks: int = TICKS, spee
     Returns:
         `{nodes, hanging, ticks, missed, speed, share_pct, p50_ms, p99_ms, max_ms, begun_p99_ms, first_ms, cpu_pct,
         threads}`. A snapshot counts when the last of its readers has been told within 50 ms of when it was due;
-        `begun` is when its making began, `first` the lateness of the first ten, while everything is asked at
-        once.
+        `begun` is when its making began, `first` the lateness of the first ten, while nodes are got to know.
     """
     shared = Time.from_now(speed)
     with TemporaryDirectory(prefix="orch-bench-") as directory, peers(shared) as served:

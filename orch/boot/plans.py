@@ -55,6 +55,8 @@ if TYPE_CHECKING:
     from orch.strategies.base import StrategySpec
 
 LEVERS = "orch.levers"
+CROWD, CROWD_POLL_S = 20, 10.0
+"""More nodes than this, polled so often, are got to know tick by tick: all at once they would hold everybody up."""
 
 
 @dataclass(frozen=True)
@@ -170,6 +172,7 @@ def node_plan(setting: Setting, node: FittedNode) -> NodePlan:
         measure=None if target is None else ProcessUsage(target).used,
         levers_every_s=together_cost(node.levers).read_every_s,
         analyze_s=setting.config.cadence.analyze_s,
+        in_crowd=len(setting.nodes) > CROWD and setting.config.cadence.poll_s <= CROWD_POLL_S,
     )
 
 
