@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 
 LEVERS = "orch.levers"
 CROWD, CROWD_POLL_S = 20, 10.0
-"""More nodes than this, polled so often, are got to know tick by tick: all at once they would hold everybody up."""
+"""More nodes than this, polled so often, are got to know tick by tick: all at once they would hold others up."""
 
 
 @dataclass(frozen=True)
