@@ -1,4 +1,4 @@
-"""The getters of the contracts around a Streamr operator, by selector."""
+"""The getters of the contracts around a Streamr operator, by selector, and Multicall3 that runs many of them."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from orch.emulator.world import World
 
 DATA_TOKEN = "0x3a9a81d576d83ff21f26f325066054540720fc34"  # noqa: S105 - a public contract address
+MULTICALL = "0xca11bde05977b3631167028862be2a173976ca11"
 CONFIG = "0x869e88db146ecaf20ddf199a12684cd80c263c8f"
 PERCENT = WEI // 100
 CONFIG_VALUES: dict[str, int] = {
@@ -44,6 +45,8 @@ class CallRevertedError(Exception):
 
 def call(world: World, to: str, data: str, block: int) -> str:
     """The result of a call at a block, as hex. Raises CallRevertedError; `0x` where there is no contract."""
+    if to == MULTICALL:
+        return _together(world, data, block)
     second = block_second(block)
     piece = world.streamr.piece_at(world.state.streamr, second)
     if piece is None:
@@ -59,6 +62,25 @@ def call(world: World, to: str, data: str, block: int) -> str:
             return abi.words(CONFIG_VALUES[data[:10]])
         raise CallRevertedError
     return "0x"
+
+
+def _together(world: World, data: str, block: int) -> str:
+    """Multicall3: each of many calls at the same block, whatever becomes of the others."""
+    if data[:10] != "0x82ad56cb":  # aggregate3((address,bool,bytes)[])
+        raise CallRevertedError
+    try:
+        asked = abi.calls(data)
+    except ValueError as malformed:
+        raise CallRevertedError from malformed
+    rows = []
+    for to, may_fail, each in asked:
+        try:
+            rows.append((True, call(world, to, each, block)))
+        except (CallRevertedError, ValueError):
+            if not may_fail:
+                raise CallRevertedError(": Multicall3: call failed") from None
+            rows.append((False, "0x"))
+    return abi.results(rows)
 
 
 def _token(world: World, data: str, piece: Piece) -> str:

@@ -8,27 +8,27 @@ configuration. Sources: Streamr's Operator and Sponsorship contracts, Ethereum J
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from orch.errors import AbsurdError, ShapeError
 from orch.model.readings import Outlook, Reading
-from orch.protocols import streamr_abi as abi
 from orch.protocols import streamr_answers as answers
 from orch.protocols import streamr_beats as beats
 from orch.protocols import streamr_extras as extras
 from orch.protocols import streamr_gas as gas
+from orch.protocols import streamr_getters as getters
 from orch.protocols import streamr_scan as scanning
 from orch.protocols.streamr_advice import advise, calldata_facts, in_words
 from orch.protocols.streamr_findings import findings_of
 from orch.protocols.streamr_fleet import autostaker, redundancy
 from orch.protocols.streamr_gas import COIN
+from orch.protocols.streamr_getters import WORDS, WORDS_OF
 from orch.protocols.streamr_health import health_of, wrong_chain
 from orch.protocols.streamr_memory import StreamrMemory, StreamrOptions
 from orch.protocols.streamr_money import UNIT, newest_heartbeat, restate, time_of, to_data
-from orch.protocols.streamr_questions import WORDS, WORDS_OF, questions
+from orch.protocols.streamr_questions import questions
 from orch.protocols.streamr_rates import fee_share, money_facts, owners_share, pace, with_slope
 
 if TYPE_CHECKING:
@@ -95,8 +95,11 @@ class Streamr:
             return replace(memory, open_to_all={**memory.open_to_all, key.partition("/")[2]: upgraded})
         if key.startswith("receipt/"):
             return gas.without_receipt(memory, key.partition("/")[2], failure)
+        if key.startswith("words/") and answers.is_refusal(failure):
+            return getters.with_refusal(memory, key)
         if key.startswith(("logs/", "history/")):
-            if failure.reason == "too_large" or _refuses_range(failure):
+            refused = failure.reason == "http_status" and answers.is_refusal(failure)
+            if refused or failure.reason == "too_large":
                 return scanning.with_smaller_ranges(memory, key, refused=True)
             if failure.reason == "timeout":
                 return scanning.with_smaller_ranges(memory, key, refused=False)
@@ -154,6 +157,8 @@ def _with_state(memory: StreamrMemory, key: str, reply: Reply, now: datetime) ->
     """Answers that say how things stand now, each for itself."""
     kind, _, name = key.partition("/")
     match kind:
+        case "words":
+            return getters.with_words(memory, key, reply)
         case "open":
             return replace(memory, open_to_all={**memory.open_to_all, name: name == "info"})
         case "fleet":
@@ -171,10 +176,7 @@ def _with_state(memory: StreamrMemory, key: str, reply: Reply, now: datetime) ->
         case "gas_price" | "pol":
             return _with_word(memory, key, answers.read_quantity(reply, key, bits=256))
     if key in WORDS or kind in WORDS_OF:
-        value = answers.read_word(reply, key)
-        if key in ("owner", "config"):
-            abi.address(value, key)
-        return _with_word(memory, key, value)
+        return _with_word(memory, key, getters.checked(key, answers.read_word(reply, key)))
     raise ShapeError(f"{key}: an answer to a question that is not asked")
 
 
@@ -255,17 +257,6 @@ def _with_time(memory: StreamrMemory, key: str, name: str, reply: Reply, now: da
     return _settle(replace(memory, times={**memory.times, block.number: block.mined_at}))
 
 
-def _refuses_range(failure: NoReply) -> bool:
-    """Whether a refused status carries a JSON-RPC error that a smaller range may heal."""
-    if failure.reason != "http_status" or failure.status is None or failure.status >= 500:
-        return False
-    try:
-        message = json.loads(failure.body)["error"]["message"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return False
-    return isinstance(message, str) and not answers.is_too_often(message)
-
-
 def _facts(memory: StreamrMemory, now: datetime) -> tuple[tuple[str, str], ...]:
     words = memory.words
     fee, share = words.get("fee"), owners_share(memory)
@@ -294,6 +285,7 @@ def _facts(memory: StreamrMemory, now: datetime) -> tuple[tuple[str, str], ...]:
         ("last heartbeat on the chain", None if beaten_at is None else f"{beaten_at:%Y-%m-%d %H:%M} UTC"),
         ("queue", _queue_fact(memory, now)),
         ("autostaker", autostaker(memory)),
+        ("getters", getters.calls_fact(memory)),
         ("subgraph", None if memory.graph is None else f"as of block {memory.graph.block}"),
         ("local diagnostics", diagnostics),
         ("node id", None if memory.info is None else memory.info.node_id),

@@ -1,11 +1,18 @@
 """The few shapes of Ethereum's ABI that an operator's contracts answer with. Every offset is checked.
 
-Source: the Solidity contract ABI specification; words are 32 bytes, lists are an offset to a length and items.
+Sources: the Solidity contract ABI specification (words are 32 bytes, lists are an offset to a length and items),
+and Multicall3 for its one function that runs many calls: `aggregate3((address,bool,bytes)[])` with
+`(bool,bytes)[]` as its result.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from orch.errors import ShapeError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 WORD = 32
 MOST_ITEMS = 1000
@@ -13,12 +20,34 @@ MOST_ITEMS = 1000
 
 MOST_TEXT = 10_000
 
+AGGREGATE3 = "0x82ad56cb"
+
 _ADDRESS_BITS = 160
+_HEX = 2 * WORD
 
 
 def call_data(selector: str, *arguments: str) -> str:
     """A call: the selector, then addresses padded to whole words."""
-    return selector + "".join(argument.lower().removeprefix("0x").rjust(2 * WORD, "0") for argument in arguments)
+    return selector + "".join(argument.lower().removeprefix("0x").rjust(_HEX, "0") for argument in arguments)
+
+
+def aggregate3(calls: Sequence[tuple[str, str]]) -> str:
+    """The call data that runs calls, `(to, data)` in hex with 0x each; each of them may fail by itself."""
+    packed: list[str] = []
+    for to, data in calls:
+        digits = data.removeprefix("0x")
+        head = to.lower().removeprefix("0x").rjust(_HEX, "0") + _number(1) + _number(3 * WORD)
+        padded = digits.ljust(-(-len(digits) // _HEX) * _HEX, "0")
+        packed.append(head + _number(len(digits) // 2) + padded)
+    offsets, begin = [], WORD * len(packed)
+    for each in packed:
+        offsets.append(_number(begin))
+        begin += len(each) // 2
+    return AGGREGATE3 + _number(WORD) + _number(len(packed)) + "".join((*offsets, *packed))
+
+
+def _number(value: int) -> str:
+    return f"{value:0{_HEX}x}"
 
 
 def to_bytes(text: str, what: str) -> bytes:
@@ -115,6 +144,29 @@ def tuples(data: bytes, offset: int, width: int, what: str) -> tuple[tuple[int, 
         tuple(word(data, begin + WORD * (width * row + place), what) for place in range(width))
         for row in range(count)
     )
+
+
+def results(data: bytes, count: int, what: str) -> tuple[bytes | None, ...]:
+    """What each of so many calls run by `aggregate3` gave back; None for those that failed.
+
+    Raises:
+        ShapeError: Not the results of so many calls, or something of them reaches beyond the data.
+    """
+    begin = word(data, 0, what)
+    found = _length(data, begin, what)
+    if found != count:
+        raise ShapeError(f"{what}: {found} results of {count} calls")
+    heads = begin + WORD
+    given: list[bytes | None] = []
+    for place in range(count):
+        at = heads + word(data, heads + WORD * place, what)
+        succeeded, offset = word(data, at, what), word(data, at + WORD, what)
+        size = word(data, at + offset, what)
+        first = at + offset + WORD
+        if succeeded > 1 or at % WORD or offset % WORD or first + -(-size // WORD) * WORD > len(data):
+            raise ShapeError(f"{what}: result {place} is {size} bytes at byte {first} of {len(data)}")
+        given.append(data[first : first + size] if succeeded else None)
+    return tuple(given)
 
 
 def text(data: bytes, position: int, what: str) -> str:

@@ -1,11 +1,13 @@
 """Questions to Polygon's JSON-RPC and to the node's `/info`, and their answers decoded strictly.
 
-Single calls only, for public endpoints refuse batches. An RPC error comes with status 200. Sources: the
-Ethereum JSON-RPC specification, Streamr's Operator and Sponsorship contracts, the node's info plugin (v103).
+Never batches of JSON-RPC, for public endpoints refuse them: the contract Multicall3 runs many calls in one. An RPC
+error comes with status 200. Sources: the Ethereum JSON-RPC specification, Streamr's Operator and Sponsorship
+contracts, Multicall3, the node's info plugin (v103).
 """
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -20,7 +22,9 @@ from orch.protocols.decode import decode, within
 from orch.protocols.streamr_memory import Block, Earnings, Event, Info, Receipt, Waiting
 
 if TYPE_CHECKING:
-    from orch.model.wire import Reply
+    from collections.abc import Sequence
+
+    from orch.model.wire import NoReply, Reply
     from orch.protocols.streamr_memory import EventKind
 
 PROFIT = "0x604b365b22dbda1203004fba26c477ed19c49ad01cadf6eedf5f17f52ebbae18"
@@ -47,6 +51,10 @@ _SECONDS_LATEST = 7_258_118_400
 
 class RangeRefusedError(Exception):
     """The RPC does not search so many blocks at once."""
+
+
+class TogetherRefusedError(Exception):
+    """The RPC does not run many calls in one: no such contract, or it may not be called, or not for so many."""
 
 
 class _Error(Value):
@@ -142,6 +150,11 @@ def call_question(url: str, to: str, data: str, block: int | None = None) -> Htt
     return rpc(url, "eth_call", {"to": to.lower(), "data": data}, "latest" if block is None else hex(block))
 
 
+def together_question(url: str, multicall: str, calls: Sequence[tuple[str, str]]) -> HttpRequest:
+    """`aggregate3` of so many calls, `(to, data)` each, all at the newest block; each may fail by itself."""
+    return call_question(url, multicall, abi.aggregate3(calls))
+
+
 def logs_question(url: str, operator: str, first: int, last: int) -> HttpRequest:
     """`eth_getLogs` of the operator's profits, losses, slashings, heartbeats and stakes, both ends included."""
     wanted = {
@@ -188,6 +201,25 @@ def read_earnings(reply: Reply, key: str, block: Block) -> Earnings:
 def read_word(reply: Reply, key: str) -> int:
     """The one word of a getter."""
     return abi.one_word(abi.to_bytes(_result(reply, key, str), key), key)
+
+
+def read_words(reply: Reply, key: str, count: int) -> tuple[int | None, ...]:
+    """The words of so many calls run together; None for a call that failed or gave anything else.
+
+    Raises:
+        TogetherRefusedError: The RPC answers an error that asks for no patience, nothing (there is no such
+            contract), or what are not the results of so many calls.
+        ShapeError: Another error, or another shape.
+    """
+    error = decode(reply, _Envelope, key).error
+    if error is not None and not is_too_often(error.message):
+        raise TogetherRefusedError(error.message)
+    text = _result(reply, key, str)
+    try:
+        given = abi.results(abi.to_bytes(text, key), count, key)
+    except ShapeError as refusal:
+        raise TogetherRefusedError(str(refusal)) from refusal
+    return tuple(None if each is None or len(each) != abi.WORD else abi.word(each, 0, key) for each in given)
 
 
 def read_quantity(reply: Reply, key: str, *, bits: int = 64) -> int:
@@ -258,6 +290,17 @@ def read_receipt(reply: Reply, key: str, transaction: str) -> Receipt:
 def is_too_often(message: str) -> bool:
     """Whether an RPC's error means patience rather than a smaller range."""
     return _TOO_OFTEN.search(message) is not None
+
+
+def is_refusal(failure: NoReply) -> bool:
+    """Whether a refused status carries a JSON-RPC error about the question itself, not a plea for patience."""
+    if failure.status is None or not 400 <= failure.status < 500 or failure.reason == "rate_limited":
+        return False
+    try:
+        message = json.loads(failure.body)["error"]["message"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return False
+    return isinstance(message, str) and not is_too_often(message)
 
 
 def read_info(reply: Reply, now: datetime) -> Info:

@@ -17,6 +17,7 @@ from orch.model.wire import NoReply, Secret
 from orch.protocols.base import Context
 
 POLYGON = 137
+MULTICALL3 = "0xcA11bde05977b3631167028862bE2a173976CA11"
 
 Address: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^0x[0-9a-fA-F]{40}$")]
 
@@ -30,7 +31,8 @@ class StreamrOptions(Value):
     wants one; it is also seen whether it does); `config_path` the node's own configuration file, of which only
     plugins, ports, keys' presence and the network's name are read. `subgraph_url` is a GraphQL address of the
     operator's own choice, with `subgraph_key`. History is read `history_days` back in ranges of
-    `log_chunk_blocks`; `block_s` is about how far blocks are apart.
+    `log_chunk_blocks`; `block_s` is about how far blocks are apart. `multicall` is the contract that runs many
+    calls in one (Multicall3, which has this address on nearly every chain); if empty, each is asked by itself.
     """
 
     rpc_url: Annotated[str, msgspec.Meta(pattern=r"^https?://[^/\s]+")]
@@ -46,6 +48,7 @@ class StreamrOptions(Value):
     log_chunk_blocks: Annotated[int, msgspec.Meta(ge=1)] = 10_000
     block_s: Annotated[float, msgspec.Meta(gt=0)] = 2.0
     chain_id: int = POLYGON
+    multicall: Annotated[str, msgspec.Meta(pattern=r"^(0x[0-9a-fA-F]{40})?$")] = MULTICALL3
     data_token: Address = "0x3a9A81d576d83FF21f26f325066054540720fC34"  # noqa: S105 - a public contract address
 
 
@@ -199,7 +202,9 @@ class StreamrMemory(Value):
     they were made of. `slopes` are the rates of the last hour, newest last; `payouts` what each sponsorship was
     first seen to pay out, in wei per second. `advice` is a sentence and a remedy about the stake, `calldata` the
     calls it names. `open_to_all` holds what a question without a key found, by port. `receipts` are known by
-    transaction, those of `unread` are still to be asked for; `unreadable` counts answers without one.
+    transaction, those of `unread` are still to be asked for; `unreadable` counts answers without one. `alone` are
+    the words whose calls failed among others, so that they are asked for singly too; `refused` the keys of the
+    questions for many words that the RPC does not answer, so that each word is asked for singly.
     """
 
     options: StreamrOptions
@@ -231,6 +236,8 @@ class StreamrMemory(Value):
     unread: tuple[str, ...] = ()
     unreadable: dict[str, int] = msgspec.field(default_factory=dict)
     fleet: Fleet | None = None
+    alone: frozenset[str] = frozenset()
+    refused: frozenset[str] = frozenset()
 
     @property
     def operator(self) -> str:

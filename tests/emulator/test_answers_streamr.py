@@ -9,6 +9,7 @@ import pytest
 START = datetime(2026, 11, 22, 14, 3, 0, tzinfo=UTC)
 PROFIT = "0x604b365b22dbda1203004fba26c477ed19c49ad01cadf6eedf5f17f52ebbae18"
 CONFIG = "0x869e88db146ecaf20ddf199a12684cd80c263c8f"
+MULTICALL = "0xcA11bde05977b3631167028862bE2a173976CA11"
 DATA = "0x3a9A81d576d83FF21f26f325066054540720fC34"
 
 
@@ -154,6 +155,69 @@ def test_getters_agree(chain):
         assert chain.number("0x2014e5d1", sponsorship) == 1
         assert chain.number("0x19d164f1" + me, sponsorship) == 0
         assert chain.number("0x7c6f3158", sponsorship) >= chain.number("0x40947369", sponsorship)
+
+
+def together(*calls):
+    """The data of `aggregate3`: `(to, may fail, data)` each, written down here by hand."""
+    items = []
+    for to, may_fail, data in calls:
+        raw = data.removeprefix("0x")
+        padded = raw.ljust(-(-len(raw) // 64) * 64, "0")
+        items.append(f"{int(to, 16):064x}{may_fail:064x}{96:064x}{len(raw) // 2:064x}{padded}")
+    offsets, begin = [], 32 * len(items)
+    for item in items:
+        offsets.append(f"{begin:064x}")
+        begin += len(item) // 2
+    return f"0x82ad56cb{32:064x}{len(items):064x}" + "".join((*offsets, *items))
+
+
+def results(text):
+    """`(success, data)` of each call."""
+    raw = bytes.fromhex(text.removeprefix("0x"))
+    begin, count = words(text)[:2]
+    assert (begin, len(raw) % 32) == (32, 0)
+    found = []
+    for place in range(count):
+        item = raw[64 + words(text)[2 + place] :]
+        succeeded, held, size = words(item[:96].hex())
+        assert held == 64
+        found.append((succeeded, "0x" + item[96 : 96 + size].hex()))
+    return found
+
+
+def test_many_calls_are_run_together_as_each_by_itself(chain):
+    number, _ = chain.block()
+    me = chain.operator[2:].rjust(64, "0")
+    asked = [
+        (chain.operator, "0xc229918e"),
+        (chain.operator, "0x392f37e9"),
+        (DATA, "0x70a08231" + me),
+        (CONFIG, "0x3a0298eb"),
+        *((f"0x{each:040x}", "0x71b906eb") for each in chain.earnings()[0]),
+    ]
+    for block in ("latest", hex(number - 5000)):
+        answer = chain.call(together(*((to, True, data) for to, data in asked)), MULTICALL, block)
+        assert results(answer) == [(1, chain.call(data, to, block)) for to, data in asked]
+    assert results(chain.call(together(), MULTICALL)) == []
+
+
+def test_a_call_that_reverts_among_others_fails_by_itself_if_it_may(chain):
+    good, nothing = (chain.operator, True, "0x8da5cb5b"), ("0x" + "1" * 40, True, "0x8da5cb5b")
+    bad = [(chain.operator, "0xdeadbeef"), (chain.operator, "0x7d429385"), (MULTICALL, "0xdeadbeef")]
+    for to, data in bad:
+        answer = chain.call(together(good, (to, True, data), nothing), MULTICALL)
+        assert results(answer) == [(1, chain.call(good[2])), (0, "0x"), (1, "0x")]
+        strict = chain.call(together(good, (to, False, data)), MULTICALL)
+        assert strict == {"code": 3, "message": "execution reverted: Multicall3: call failed"}
+
+
+@pytest.mark.parametrize(
+    "data", ["0x", "0xdeadbeef", "0x82ad56cb", f"0x82ad56cb{32:064x}{1:064x}{32:064x}", "0x82ad56cbzz"]
+)
+def test_what_is_no_list_of_calls_reverts(chain, data):
+    assert chain.call(data, MULTICALL)["code"] == 3
+    cut = together((chain.operator, True, "0x8da5cb5b"))[:-64]
+    assert chain.call(cut, MULTICALL)["code"] == 3
 
 
 def test_unknown_calls_revert_and_unknown_addresses_are_empty(chain):

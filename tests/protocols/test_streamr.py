@@ -298,7 +298,7 @@ def test_an_rpc_that_only_answers_errors_ends_as_a_failure(told):
 
 
 def test_the_getters_of_the_operator_and_of_its_sponsorships_are_asked_rarely(told):
-    memory = told(*WHOLE, "word_owner", "word_config")
+    memory = told(*WHOLE, "word_owner", "word_config", memory=begin(multicall=""))
     found = keys(memory)
     assert {"value", "staked", "slashed", "cut", "supply", "owner", "owned", "fee", "free"} <= set(found)
     assert (found["value"].period_s, found[f"locked/{FIRST}"].period_s) == (3600.0, 300.0)
@@ -469,7 +469,9 @@ JSON = st.recursive(
 
 
 @given(
-    key=st.sampled_from((*KEYS, "time/5", "info", "value", "owner", f"locked/{FIRST}", "strange", "logs/x-y")),
+    key=st.sampled_from(
+        (*KEYS, "time/5", "info", "value", "owner", f"locked/{FIRST}", "strange", "logs/x-y", "words/hour/x")
+    ),
     body=JSON,
 )
 def test_any_json_is_taken_in_or_refused(key, body):
