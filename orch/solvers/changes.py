@@ -46,7 +46,9 @@ def branches(layout: Layout) -> bool:
 
 
 def solve_changes(layout: Layout, *, seconds: float, seed: int) -> Outcome | None:
-    """The best split with its bound, its integers fixed; None where too many programs would be needed.
+    """The best split with its bound, its integers fixed.
+
+    None where too many programs would be needed, or the last of them does not bear the others out.
 
     Raises:
         OrchError: HiGHS refused the model or ended for a reason other than time.
@@ -116,7 +118,12 @@ def _rounded(layout: Layout, case: Case, found: Outcome) -> tuple[_Best, list[Ca
     return best, [*cases, Case(found.gain, made)]
 
 
-def _ended(session: Session, best: _Best, bound: float, *, proven: bool) -> Outcome:
-    """The best split's own program: clean numbers, and the prices of its capacities."""
+def _ended(session: Session, best: _Best, bound: float, *, proven: bool) -> Outcome | None:
+    """The best split's own program: clean numbers, and the prices of its capacities.
+
+    None where whole steps leave a hair less room than there is: programs with looser bounds overlook that.
+    """
     found = session.run(best.bounds)
+    if found.status != "optimal":
+        return None
     return found._replace(status="optimal" if proven else "feasible", bound=max(bound, found.gain))

@@ -153,6 +153,21 @@ def test_an_answer_without_a_split_is_left_alone(problem):
     assert polish(problem, hopeless, 0.5) is hopeless
 
 
+def test_a_whole_step_that_a_hair_of_room_is_missing_for_is_solved_as_well(kit):
+    disk, compute, relay, address = kit.fleet()
+    nothing = resources(dict.fromkeys(RESOURCES, 0.0))
+    fleet = (
+        replace(disk, allocation=replace(nothing, cpu_cores=1.9375)),
+        replace(compute, allocation=nothing),
+        replace(relay, allocation=nothing),
+        replace(address, allocation=replace(nothing, cpu_cores=8.165443252640869e-09)),
+    )
+    problem, _ = build_problem(kit.snapshot(fleet), kit.guards, kit.settings)
+    answer, chain = calculate_optimal_allocation(problem, "linear", BUDGET, 1, kit.solvers)
+    assert chain == ("linear",)
+    assert check.check(problem, answer) == ()
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_no_plan_exceeds_the_capacity_or_touches_a_locked_node(kit, data):
