@@ -27,7 +27,7 @@ TIMED = {
 """What only says when it was read."""
 
 
-@pytest.mark.parametrize("name", ["compute"])
+@pytest.mark.parametrize("name", ["compute", "relay"])
 def test_an_answer_told_twice_is_no_news(name, tmp_path):
     world = World(3, START)
     config = from_tables(demo_nodes(emulated_urls()), demo_environment(), tmp_path)
@@ -53,4 +53,4 @@ def test_an_answer_told_twice_is_no_news(name, tmp_path):
         kind = endpoint.key.partition("/")[0]
         assert news <= TIMED[name].get(kind, set()), endpoint.key
         seen.add(kind)
-    assert len(seen) > 10
+    assert len(seen) >= 8
