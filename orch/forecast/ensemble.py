@@ -67,8 +67,8 @@ def _errors(said: Floats, usd: Floats, origins: NDArray[np.int64], hours: int) -
     leads = origins[:, None] + np.arange(hours)[None, :]
     came = np.where(leads < len(usd), usd[np.minimum(leads, len(usd) - 1)], np.nan)
     misses = np.abs(said - came[None])
-    known = np.isfinite(came)[None] & np.ones_like(misses, dtype=bool)
-    count = known.sum(axis=2)
+    known = np.isfinite(came)
+    count = known.sum(axis=1)
     sums = np.where(known, misses, 0.0).sum(axis=2)  # a model without an answer stays NaN
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(count > 0, sums / count, np.nan)
@@ -76,14 +76,18 @@ def _errors(said: Floats, usd: Floats, origins: NDArray[np.int64], hours: int) -
 
 def _chosen(errors: Floats, origins: NDArray[np.int64], hours: int) -> list[int]:
     """By origin the model with the least error in the trials that were over by then; the first one before any."""
-    sums, judged, over = np.zeros(len(errors)), False, 0
+    # On plain numbers: there are nine models, and so few at a time are slow in arrays.
+    trials, ends = errors.T.tolist(), (origins + hours).tolist()
+    sums, best, over = [0.0] * len(errors), 0, 0
     chosen = []
-    for row, origin in enumerate(origins):
-        while over < row and origins[over] + hours <= origin:
-            if np.isfinite(errors[0, over]):
-                sums, judged = sums * FADES + errors[:, over], True
+    for row, origin in enumerate(origins.tolist()):
+        while over < row and ends[over] <= origin:
+            if math.isfinite(trials[over][0]):
+                sums = [total * FADES + error for total, error in zip(sums, trials[over], strict=True)]
+                comparable = [total if math.isfinite(total) else math.inf for total in sums]
+                best = comparable.index(min(comparable))
             over += 1
-        chosen.append(int(np.argmin(np.where(np.isfinite(sums), sums, np.inf))) if judged else 0)
+        chosen.append(best)
     return chosen
 
 

@@ -9,6 +9,7 @@ income of the hours ahead, for that is what a decision rests on.
 from __future__ import annotations
 
 import math
+from bisect import insort
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,6 +19,8 @@ from orch.forecast.base import Forecaster, Rolls
 from orch.model.forecasts import HOUR, Forecast, IncomeSeries
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from orch.forecast.models import Floats
@@ -119,28 +122,33 @@ def _rolled(forecaster: Forecaster, usd: Floats, first_hour: int, hours: int) ->
 
 def _half_width(trials: Trials, hours: int, spread: float) -> tuple[float, float | None]:
     """Half the width of the bounds now, and the share (%) of the trials that such bounds would have held."""
-    sizes = np.abs(trials.misses)
-    level, held, judged = MISSED, 0, 0
-    for place in np.flatnonzero(np.isfinite(sizes)).tolist():
-        over = sizes[:place][trials.origins[:place] + hours <= trials.origins[place]]
-        over = over[np.isfinite(over)]
-        if over.size == 0:
+    sizes, starts = np.abs(trials.misses).tolist(), trials.origins.tolist()
+    level, held, judged, over = MISSED, 0, 0, 0
+    ended: list[float] = []  # the sizes of the trials that were over by then, in order
+    for start, size in zip(starts, sizes, strict=True):
+        while starts[over] + hours <= start:
+            if math.isfinite(sizes[over]):
+                insort(ended, sizes[over])
+            over += 1
+        if not ended or not math.isfinite(size):
             continue
-        inside = bool(sizes[place] <= _quantile(over, level))
+        inside = size <= _quantile(ended, level)
         level += PACE * (MISSED - (not inside))
-        if over.size >= FULL_TRIALS:
+        if len(ended) >= FULL_TRIALS:
             judged, held = judged + 1, held + inside
-    ended = sizes[np.isfinite(sizes)]
-    half = _quantile(ended, level) if ended.size else 2.0 * spread
-    if ended.size < FULL_TRIALS:
-        half = max(half, spread) * (1.0 + (FULL_TRIALS - ended.size) / FULL_TRIALS)
+    ended = sorted(filter(math.isfinite, sizes))
+    half = _quantile(ended, level) if ended else 2.0 * spread
+    if len(ended) < FULL_TRIALS:
+        half = max(half, spread) * (1.0 + (FULL_TRIALS - len(ended)) / FULL_TRIALS)
     return half, 100.0 * held / judged if judged >= FULL_TRIALS else None
 
 
-def _quantile(sizes: Floats, level: float) -> float:
-    """The size that a share `1 - level` of outcomes stays within; beyond the largest seen it goes on growing."""
-    rank = math.ceil((sizes.size + 1) * (1.0 - level))
-    largest = float(sizes.max())
-    if rank > sizes.size:
-        return largest * (1.0 + max(1.0 / (sizes.size + 1) - level, 0.0) * 5.0)
-    return float(np.partition(sizes, max(rank, 1) - 1)[max(rank, 1) - 1])
+def _quantile(sizes: Sequence[float], level: float) -> float:
+    """The size that a share `1 - level` of outcomes stays within; beyond the largest seen it goes on growing.
+
+    `sizes` ascend.
+    """
+    rank = math.ceil((len(sizes) + 1) * (1.0 - level))
+    if rank > len(sizes):
+        return sizes[-1] * (1.0 + max(1.0 / (len(sizes) + 1) - level, 0.0) * 5.0)
+    return sizes[max(rank, 1) - 1]

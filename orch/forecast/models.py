@@ -6,6 +6,7 @@ Every model gets a series without gaps and answers, for each origin `o` (ascendi
 
 from __future__ import annotations
 
+import itertools
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -75,26 +76,32 @@ def holt_winters(
     """Additive Holt-Winters with a day's season and a damped trend (Hyndman & Athanasopoulos, 8.3)."""
 
     def model(series: Floats, first_hour: int, origins: Places, hours: int) -> Floats:  # noqa: ARG001 - a model's signature
-        found = np.full((len(origins), hours), np.nan)
-        wanted = {int(origin): row for row, origin in enumerate(origins)}
-        fades = np.cumsum(damping ** np.arange(1, hours + 1))
         values = series.tolist()
         start = values[:DAY_H]
-        level = sum(start) / max(len(start), 1)
+        level, trend, time = sum(start) / max(len(start), 1), 0.0, DAY_H
         season = [value - level for value in start] + [0.0] * (DAY_H - len(start))
-        trend = 0.0
-        for time in range(DAY_H, len(values) + 1):
-            row = wanted.get(time)
-            if row is not None:
-                leads = (time + np.arange(hours)) % DAY_H
-                found[row] = level + trend * fades + np.array(season)[leads]
-            if time == len(values):
-                break
-            slot, value, before = time % DAY_H, values[time], level
-            expected = before + damping * trend
-            level = expected + level_weight * (value - season[slot] - expected)
-            trend = damping * trend + trend_weight * (level - before - damping * trend)
-            season[slot] += season_weight * (value - level - season[slot])
+        levels, trends, seasons = [], [], []
+        late = origins >= DAY_H
+        # Hour by hour on plain numbers: for so few at a time arrays cost more than they save.
+        steps = zip(itertools.cycle(range(DAY_H)), values[DAY_H:], strict=False)
+        for origin in origins[late].tolist():
+            for slot, value in itertools.islice(steps, origin - time):
+                usual, fading = season[slot], damping * trend
+                expected = level + fading
+                after = expected + level_weight * (value - usual - expected)
+                trend = fading + trend_weight * (after - level - fading)
+                season[slot] = usual + season_weight * (value - after - usual)
+                level = after
+            time = origin
+            levels.append(level)
+            trends.append(trend)
+            seasons.append(season.copy())
+        fades = np.cumsum(damping ** np.arange(1, hours + 1))
+        slots = (origins[late][:, None] + np.arange(hours)) % DAY_H
+        found = np.full((len(origins), hours), np.nan)
+        if levels:
+            lines = np.array(levels)[:, None] + np.array(trends)[:, None] * fades
+            found[late] = lines + np.take_along_axis(np.array(seasons), slots, axis=1)
         return found
 
     return model
@@ -102,14 +109,15 @@ def holt_winters(
 
 def harmonic(series: Floats, first_hour: int, origins: Places, hours: int) -> Floats:
     """Waves of the day and the week by ridge regression, and the last day's distance from them, which fades."""
-    waves, products = _waves_and_products(first_hour, len(series), hours)
-    past = waves[: len(series)]
-    towards = np.concatenate((np.zeros((1, waves.shape[1])), np.cumsum(past * series[:, None], axis=0)))
+    week, _ = _week()
+    waves = week[(first_hour + np.arange(len(series) + hours)) % WEEK_H]
+    towards = _sums_before(waves[: len(series)] * series[:, None], origins)
     size = np.maximum(origins, 1)[:, None, None]
     penalty = RIDGE * np.eye(waves.shape[1])
     penalty[0, 0] = 0.0  # the level is not drawn to zero
     weights = np.linalg.solve(
-        products[origins] / size + penalty + 1e-12 * np.eye(waves.shape[1]), towards[origins][:, :, None] / size
+        _products(first_hour % WEEK_H, tuple(origins.tolist())) / size + penalty + 1e-12 * np.eye(waves.shape[1]),
+        towards[:, :, None] / size,
     )[:, :, 0]
     leads = origins[:, None] + np.arange(hours)[None, :]
     curve = np.einsum("olf,of->ol", waves[leads], weights)
@@ -122,14 +130,33 @@ def harmonic(series: Floats, first_hour: int, origins: Places, hours: int) -> Fl
 
 
 @lru_cache(maxsize=4)
-def _waves_and_products(first_hour: int, length: int, hours: int) -> tuple[Floats, Floats]:
-    """The waves of the hours, and the sums of their products before each hour: the same for all nodes' series."""
-    waves = _waves(first_hour + np.arange(length + hours))
-    past = waves[:length]
-    sums = np.cumsum(past[:, :, None] * past[:, None, :], axis=0)
-    products = np.concatenate((np.zeros((1, *sums.shape[1:])), sums))
-    waves.flags.writeable = products.flags.writeable = False
-    return waves, products
+def _products(first_hour: int, origins: tuple[int, ...]) -> Floats:
+    """The sums of the waves' products before each origin, (origins, waves, waves): the same for all nodes' series.
+
+    `first_hour` is that of the series within a week.
+    """
+    _, pairs = _week()
+    sums = _sums_before(pairs[(first_hour + np.arange(origins[-1])) % WEEK_H], np.array(origins))
+    waves = 1 + 2 * (DAILY_WAVES + WEEKLY_WAVES)
+    found = np.empty((len(origins), waves, waves))
+    rows, columns = np.triu_indices(waves)
+    found[:, rows, columns] = found[:, columns, rows] = sums
+    found.flags.writeable = False
+    return found
+
+
+def _sums_before(rows: Floats, origins: Places) -> Floats:
+    """The sums of the rows before each origin, (origins, columns)."""
+    sums = np.cumsum(rows, axis=0)
+    return np.where(origins[:, None] > 0, sums[np.maximum(origins, 1) - 1], 0.0)
+
+
+@lru_cache(maxsize=1)
+def _week() -> tuple[Floats, Floats]:
+    """The waves of each hour of the week, after which all repeat, (168, waves), and the products of each two."""
+    waves = _waves(np.arange(WEEK_H))
+    rows, columns = np.triu_indices(waves.shape[1])
+    return waves, waves[:, rows] * waves[:, columns]
 
 
 def _waves(times: Places) -> Floats:

@@ -23,7 +23,7 @@ from orch.planning.problem import build_problem
 from orch.planning.words import blocked_by, listed, move_sentence, stay_sentence, what_moves
 from orch.reallocation.guards import can_reallocate
 from orch.solvers.check import variance
-from orch.strategies.base import Prospect, ShapesProblem
+from orch.strategies.base import Prospect
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -124,12 +124,15 @@ def _given(snapshot: Snapshot) -> dict[str, Resources]:
 
 
 def _shaped(problem: Problem, strategy: Any, options: Any, foresight: Foresight | None) -> Problem:
-    if not isinstance(strategy, ShapesProblem):
+    # That of a `ShapesProblem`; asked of the protocol, that would take seventy times as long.
+    shape: Any = getattr(strategy, "shape", None)
+    if shape is None:
         return problem
     try:
-        return strategy.shape(options, problem, foresight)
+        shaped: Problem = shape(options, problem, foresight)
     except Exception:  # noqa: BLE001 - a plug-in may raise anything; it is asked for its advice next, and that says so
         return problem
+    return shaped
 
 
 def _solved(

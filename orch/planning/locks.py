@@ -79,7 +79,7 @@ def node_locks(node: NodeState, guards: Guards, settings: PlanSettings, now: dat
                 node=node.name,
             )
         )
-    if not any(held_free(node)):
+    if not held_free(node):
         found.append(
             Blocker(
                 code="LEVER_MISSING",
@@ -130,19 +130,22 @@ def with_hands(snapshot: Snapshot) -> Snapshot:
 
 
 def _with_hands(node: NodeState) -> NodeState:
-    names = tuple(name for name, _ in node.allocation.known() if name not in held_free(node))
+    free = held_free(node)
+    names = tuple(name for name, _ in node.allocation.known() if name not in free)
     hands = (LeverState(kind="by_hand", sets=names, mode="suggest"),) if names else ()
     return replace(node, levers=(*node.levers, *hands))
 
 
 def held_free(node: NodeState) -> tuple[ResourceName, ...]:
     """The resources of a node that are known and that some lever sets."""
-    return tuple(name for name, _ in node.allocation.known() if any(name in lever.sets for lever in node.levers))
+    sets = {name for lever in node.levers for name in lever.sets}
+    return tuple(name for name, _ in node.allocation.known() if name in sets)
 
 
 def lever_blockers(node: NodeState) -> tuple[Blocker, ...]:
     """The resources of an otherwise movable node that no lever sets, in one blocker."""
-    missing = [name for name, amount in node.allocation.known() if amount > 0.0 and name not in held_free(node)]
+    free = held_free(node)
+    missing = [name for name, amount in node.allocation.known() if amount > 0.0 and name not in free]
     if not missing:
         return ()
     return (

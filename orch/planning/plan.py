@@ -55,7 +55,8 @@ def split_of(problem: Problem, answer: Answer) -> dict[str, Resources]:
 def changed_nodes(problem: Problem, answer: Answer) -> tuple[str, ...]:
     """The nodes to which an answer gives something else than they have."""
     split = split_of(problem, answer)
-    return tuple(node.name for node in problem.nodes if not same(split[node.name], node.present))
+    moved = (node for node in problem.nodes if split[node.name] != node.present)
+    return tuple(node.name for node in moved if not same(split[node.name], node.present))
 
 
 def income_change(node: ProblemNode, allocation: Resources) -> tuple[float, float, float]:

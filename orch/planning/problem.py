@@ -11,6 +11,8 @@ from orch.model.resources import RESOURCES, ResourceName, resources
 from orch.planning.locks import held_free, lever_blockers, node_locks, price_blockers, with_hands
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from orch.model.fleet import NodeState, Snapshot, Worth
     from orch.model.moves import Guards
     from orch.model.plans import Code
@@ -18,11 +20,16 @@ if TYPE_CHECKING:
 
 
 class Draft(NamedTuple):
-    """A node on its way into the problem: its state, and why it is locked."""
+    """A node on its way into the problem: its state, why it is locked, what some lever sets, and what binds it.
+
+    `bounds` are those of a node that may be moved, by resource of known allocation.
+    """
 
     state: NodeState
     locked_by: tuple[Code, ...]
     may_stop: bool
+    settable: tuple[ResourceName, ...]
+    bounds: Mapping[ResourceName, Bounds]
 
 
 class Bounds(NamedTuple):
@@ -49,12 +56,12 @@ def build_problem(
     for state in snapshot.nodes:
         locks = node_locks(state, guards, settings, snapshot.taken_at)
         codes = tuple(dict.fromkeys(each.code for each in (*frozen, *locks)))
-        drafts.append(Draft(state, codes, not codes and _may_stop(state)))
+        drafts.append(_draft(state, codes, settings))
         blockers += locks or lever_blockers(state)
     given = {name: _given(snapshot, name) for name in RESOURCES}
     short: set[ResourceName] = set()
     for name, amount in given.items():
-        kept = math.fsum(_must_keep(draft, name, settings) for draft in drafts)
+        kept = math.fsum(_must_keep(draft, name) for draft in drafts)
         if amount is not None and kept > amount * (1.0 + 1e-9) + 1e-9:
             short.add(name)
             given[name] = math.fsum(draft.state.allocation.or_zero(name) for draft in drafts)
@@ -92,26 +99,36 @@ def _given(snapshot: Snapshot, name: ResourceName) -> float | None:
     return min(room, max(room - used, present))
 
 
-def _may_stop(state: NodeState) -> bool:
+def _draft(state: NodeState, locked_by: tuple[Code, ...], settings: PlanSettings) -> Draft:
+    settable = held_free(state)
+    may_stop = not locked_by and _may_stop(state, settable)
+    bounds = {
+        name: _bounds(state, name, present, settings, may_stop=may_stop)
+        for name, present in state.allocation.known()
+    }
+    return Draft(state, locked_by, may_stop, settable, bounds)
+
+
+def _may_stop(state: NodeState, settable: tuple[ResourceName, ...]) -> bool:
     """Whether a node is all or nothing, and nothing speaks against nothing."""
     on_off = any(outlook.form == "on_off" for outlook in state.outlooks)
     vectors = (state.limits.minimum, state.committed, state.floor)
     bound = any(amount > 0.0 for vector in vectors for _, amount in vector.known())
-    settable = set(held_free(state)) == {name for name, _ in state.allocation.known()}
-    return on_off and settable and not bound
+    return on_off and len(settable) == len(state.allocation.known()) and not bound
 
 
-def _bounds(draft: Draft, name: ResourceName, settings: PlanSettings) -> Bounds:
+def _bounds(
+    state: NodeState, name: ResourceName, present: float, settings: PlanSettings, *, may_stop: bool
+) -> Bounds:
     """The limits of a movable node, whatever is locked or has no lever.
 
     What protects (floor, commitment, need, use) never asks for more than a node has; an operator's minimum does.
     """
-    state, worth = draft.state, draft.state.worth
-    present = state.allocation.or_zero(name)
+    worth = state.worth
     protected = max(
         state.floor.or_zero(name), state.committed.or_zero(name), _rests_on(state, worth, name, settings)
     )
-    if not draft.may_stop:
+    if not may_stop:
         protected = min(protected, present)
     floor = max(state.limits.minimum.or_zero(name), protected)
     cap = state.limits.maximum.get(name)
@@ -140,13 +157,13 @@ def _rests_on(state: NodeState, worth: Worth | None, name: ResourceName, setting
     return used * (1.0 + settings.headroom_pct / 100.0)
 
 
-def _must_keep(draft: Draft, name: ResourceName, settings: PlanSettings) -> float:
+def _must_keep(draft: Draft, name: ResourceName) -> float:
     present = draft.state.allocation.get(name)
     if present is None:
         return 0.0
-    if draft.locked_by or name not in held_free(draft.state):
+    if draft.locked_by or name not in draft.settable:
         return present
-    return 0.0 if draft.may_stop else min(_bounds(draft, name, settings).floor, present)
+    return 0.0 if draft.may_stop else min(draft.bounds[name].floor, present)
 
 
 def _node(
@@ -158,17 +175,17 @@ def _node(
     need: dict[ResourceName, float | None] = {}
     step: dict[ResourceName, float | None] = {}
     unit: dict[ResourceName, float | None] = {}
-    settable = held_free(state)
-    for name, present in state.allocation.known():
-        bounds = _bounds(draft, name, settings)
-        if draft.locked_by or name in short or name not in settable:
+    known = state.allocation.known()
+    for name, present in known:
+        bounds = draft.bounds[name]
+        if draft.locked_by or name in short or name not in draft.settable:
             bounds = Bounds(present, present, min(bounds.need, present))
         elif (size := _step(state, name)) is not None:
             step[name], bounds = size, _in_steps(bounds, present, size)
         floor[name], cap[name], need[name] = bounds
         unit[name] = settings.whole_move_usd / amount if (amount := given[name]) else 0.0
     low, high = _base_bounds(state)
-    pause_usd = {name: _pause_usd(state, name, settings) for name, _ in state.allocation.known()}
+    pause_usd = _pauses_usd(state, settings)
     movable = [name for name in pause_usd if draft.may_stop or cap[name] is None or floor[name] != cap[name]]
     return ProblemNode(
         name=state.name,
@@ -213,8 +230,8 @@ def _base_bounds(state: NodeState) -> tuple[float | None, float | None]:
     return share * rate.low, share * rate.high
 
 
-def _pause_usd(state: NodeState, name: ResourceName, settings: PlanSettings) -> float:
-    """The income lost while a change of one resource makes the node pause."""
-    if state.rate is None:
-        return 0.0
-    return max(state.rate.mean, 0.0) * settings.of(state.name).pause_of(name) / 3600.0
+def _pauses_usd(state: NodeState, settings: PlanSettings) -> dict[ResourceName, float]:
+    """The income lost while a change of one resource makes the node pause, by resource of known allocation."""
+    income = 0.0 if state.rate is None else max(state.rate.mean, 0.0)
+    terms = settings.of(state.name)
+    return {name: income * terms.pause_of(name) / 3600.0 for name, _ in state.allocation.known()}

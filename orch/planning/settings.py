@@ -66,7 +66,10 @@ class PlanSettings(Value):
 
     def of(self, node: str) -> NodeTerms:
         """The terms of one node; the defaults when none were given."""
-        return next((each for each in self.terms if each.node == node), NodeTerms(node=node))
+        for each in self.terms:
+            if each.node == node:
+                return each
+        return NodeTerms(node=node)
 
 
 def with_pauses(settings: PlanSettings, downtime_s: Mapping[str, float]) -> PlanSettings:

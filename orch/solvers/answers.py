@@ -39,7 +39,11 @@ def money_scale(problem: Problem) -> float:
 
 
 def _widest(scale: Mapping[ResourceName, float], takes: Resources) -> float:
-    return min((scale[name] / amount for name, amount in takes.known() if amount > 0.0), default=math.inf)
+    widest = math.inf
+    for name, amount in takes.known():
+        if amount > 0.0:
+            widest = min(widest, scale[name] / amount)
+    return widest
 
 
 def changes(problem: Problem, allocations: Mapping[str, Resources]) -> int:

@@ -34,8 +34,11 @@ class Case(NamedTuple):
 
 
 class _Best(NamedTuple):
+    """A split: what it gains, the bounds that fix its integers, and the program that it was rounded from."""
+
     gain: float
     bounds: Bounds
+    found: Outcome
 
 
 def branches(layout: Layout) -> bool:
@@ -53,8 +56,12 @@ def solve_changes(layout: Layout, *, seconds: float, seed: int) -> Outcome | Non
     Raises:
         OrchError: HiGHS refused the model or ended for a reason other than time.
     """
+    with layout.model.session(seed=seed, seconds=seconds) as session:
+        return _branched(layout, session, seconds)
+
+
+def _branched(layout: Layout, session: Session, seconds: float) -> Outcome | None:
     deadline = time.perf_counter() + seconds
-    session = layout.model.session(seed=seed, seconds=seconds)
     best: _Best | None = None
     cases, closed = [Case(math.inf, {})], -math.inf
     for _ in range(MOST_PROGRAMS):
@@ -108,7 +115,7 @@ def _rounded(layout: Layout, case: Case, found: Outcome) -> tuple[_Best, list[Ca
     whole = {each: float(round(found.values[each])) for each in layout.model.integer}
     bounds = {each: (value, value) for each, value in whole.items()}
     bounds |= {each: (1.0, 1.0) if each in part else case.bounds.get(each, (0.0, 0.0)) for each in changes}
-    best = _Best(found.gain + missing, bounds)
+    best = _Best(found.gain + missing, bounds, found)
     if missing >= -SAME:
         return best, []
     cases, made = [], dict(case.bounds)
@@ -123,7 +130,11 @@ def _ended(session: Session, best: _Best, bound: float, *, proven: bool) -> Outc
 
     None where whole steps leave a hair less room than there is: programs with looser bounds overlook that.
     """
-    found = session.run(best.bounds)
+    found = best.found
+    fixed = all(low == found.values[at] == high for at, (low, high) in best.bounds.items())
+    if found is not session.last or found.status != "optimal" or not fixed:
+        found = session.run(best.bounds)
+    # Else it is where it would end: its integers were found where they are to be fixed.
     if found.status != "optimal":
         return None
     return found._replace(status="optimal" if proven else "feasible", bound=max(bound, found.gain))

@@ -268,45 +268,46 @@ def _dearest_first(paying: Paying, room: dict[ResourceName, float]) -> float:
 
 
 def _simplex(paying: Paying, room: dict[ResourceName, float]) -> float:
-    """Maximise worth of levels within room and widths: a tableau whose slack variables are the first basis."""
-    rows: list[list[float]] = []
-    limits: list[float] = []
+    """Maximise worth of levels within room and widths: a tableau whose slack variables are the first basis.
+
+    Levels are numbered from 0, slack variables after them; only the columns of what is outside the basis are kept,
+    for those of the basis are a one and zeros.
+    """
+    table: list[list[float]] = []
     for name, left in room.items():
         row = [takes.get(name, 0.0) for _, takes in paying]
         if any(row):
             size = max(row)
-            rows.append([value / size for value in row])
-            limits.append(left / size)
+            table.append([*(value / size for value in row), left / size])
+    count = len(paying)
     for index, (each, _) in enumerate(paying):
         if math.isfinite(each.width):
-            rows.append([1.0 if other == index else 0.0 for other in range(len(paying))])
-            limits.append(each.width)
-    count = len(paying)
-    table = [
-        [*row, *(float(i == j) for j in range(len(rows))), limit]
-        for i, (row, limit) in enumerate(zip(rows, limits, strict=True))
-    ]
-    goal = [-each.usd_per_hour for each, _ in paying] + [0.0] * (len(rows) + 1)
-    largest = max(each.usd_per_hour for each, _ in paying)
-    basis = [count + index for index in range(len(rows))]
-    for _ in range(200 + 50 * len(goal)):
-        enter = next((j for j in range(len(goal) - 1) if goal[j] < -1e-12 * largest), None)
-        if enter is None:
+            table.append([0.0] * count + [each.width])
+            table[-1][index] = 1.0
+    goal = [-each.usd_per_hour for each, _ in paying] + [0.0]
+    tiny = -1e-12 * max(each.usd_per_hour for each, _ in paying)
+    outside, basis = list(range(count)), list(range(count, count + len(table)))
+    for _ in range(200 + 50 * (count + len(table) + 1)):
+        entering = [(number, place) for place, number in enumerate(outside) if goal[place] < tiny]
+        if not entering:
             return goal[-1]
+        _, enter = min(entering)
         ratios = [(row[-1] / row[enter], basis[i], i) for i, row in enumerate(table) if row[enter] > 1e-12]
         if not ratios:
             return math.inf
         _, _, leave = min(ratios)
         _pivot(table, goal, leave, enter)
-        basis[leave] = enter
+        basis[leave], outside[enter] = outside[enter], basis[leave]
     return goal[-1]
 
 
 def _pivot(table: list[list[float]], goal: list[float], leave: int, enter: int) -> None:
+    """Solve a row for what enters; its column becomes that of what leaves."""
     row = table[leave]
-    by = row[enter]
+    by, row[enter] = row[enter], 1.0
     table[leave] = row = [value / by for value in row]
-    for other in [*(each for index, each in enumerate(table) if index != leave), goal]:
+    for other in (*table, goal):
         by = other[enter]
-        if by:
+        if by and other is not row:
+            other[enter] = 0.0
             other[:] = [value - by * own for value, own in zip(other, row, strict=True)]

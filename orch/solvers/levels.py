@@ -146,10 +146,14 @@ def ranked(
     The same for every allocation of a node, and asked for dozens of times for each problem.
     """
     groups: list[tuple[set[ResourceName], list[Paying]]] = []
+    seen: dict[Resources, Takes] = {}  # segments of one curve all take the same
     for place, each in enumerate(activities):
         if each.usd_per_hour <= 0.0 or each.width <= 0.0:
             continue
-        takes = {name: amount for name, amount in each.takes.known() if amount > 0.0 and name in planned}
+        takes = seen.get(each.takes)
+        if takes is None:
+            takes = {name: amount for name, amount in each.takes.known() if amount > 0.0 and name in planned}
+            seen[each.takes] = takes
         names, members = set(takes), [Paying(place, each.width, each.usd_per_hour, takes)]
         apart = []
         for group in groups:
@@ -166,6 +170,8 @@ def ranked(
 def _same_direction(group: Sequence[Paying]) -> bool:
     first = group[0].takes
     for each in group[1:]:
+        if each.takes is first:
+            continue
         if each.takes.keys() != first.keys():
             return False
         lead = next(iter(first))

@@ -9,7 +9,7 @@ from orch.solvers.highs import Model
 from orch.solvers.spans import TIGHT, Span, can_stop, idle, scales, spans
 
 if TYPE_CHECKING:
-    from orch.model.problems import Activity, Problem, ProblemNode
+    from orch.model.problems import Problem, ProblemNode
     from orch.model.resources import ResourceName
     from orch.solvers.highs import Outcome
 
@@ -20,7 +20,8 @@ TIE = 2e-8
 class Layout:
     """Where the parts of a problem are in the model.
 
-    `moves` has the growth and shrinkage columns by node and resource, in shares of the resource's scale, `levels`
+    `given` is what is given out now by resource, in its unit. `moves` has the growth and shrinkage columns by node
+    and resource, in shares of the resource's scale, `levels`
     the columns of activities by node, with what each earns in USD per hour when it is 1. `money`
     is the USD of one unit of the model's objective, `constant_usd` what is earned whatever is decided.
     """
@@ -29,6 +30,7 @@ class Layout:
         self.problem = problem
         self.model = Model()
         self.scale = scales(problem)
+        self.given = {name: math.fsum(node.present.or_zero(name) for node in problem.nodes) for name in self.scale}
         self.money = 1.0
         self.constant_usd = 0.0
         self.moves: dict[tuple[str, ResourceName], tuple[int, int]] = {}
@@ -68,17 +70,17 @@ def _add_node(layout: Layout, node: ProblemNode) -> None:
         )
     else:
         layout.constant_usd += problem.horizon_h * node.base_usd_per_hour
-    ranges = spans(problem, node)
+    ranges = [(span, _most(layout, node, span)) for span in spans(problem, node)]
     if not node.locked and (node.change_usd > 0.0 or problem.max_changes is not None):
         layout.changed[node.name] = model.column(0.0, 1.0, gain=-node.change_usd, integer=True)
-    for span in ranges:
-        _add_move(layout, node, span, stoppable=stoppable)
-    _add_levels(layout, node, ranges)
+    for span, most in ranges:
+        _add_move(layout, node, span, most, stoppable=stoppable)
+    if node.activities:
+        _add_levels(layout, node, ranges)
 
 
-def _add_move(layout: Layout, node: ProblemNode, span: Span, *, stoppable: bool) -> None:
-    model, size = layout.model, layout.scale[span.resource]
-    least, most = span.least, _most(layout, node, span)
+def _add_move(layout: Layout, node: ProblemNode, span: Span, most: float, *, stoppable: bool) -> None:
+    model, size, least = layout.model, layout.scale[span.resource], span.least
     if span.fixed:
         if stoppable and least > span.present:
             model.row(-math.inf, 0.0, [(layout.on[node.name], 1.0)])
@@ -139,23 +141,24 @@ def _add_steps(layout: Layout, node: ProblemNode, span: Span, most: float) -> No
     model.row(start, start, terms)
 
 
-def _add_levels(layout: Layout, node: ProblemNode, ranges: tuple[Span, ...]) -> None:
+def _add_levels(layout: Layout, node: ProblemNode, ranges: list[tuple[Span, float]]) -> None:
     """Columns are shares of an activity's width; one row per resource that activities take."""
     problem, model, on = layout.problem, layout.model, layout.on.get(node.name)
-    room = {span.resource: _room(layout, node, span) for span in ranges}
+    room = {span.resource: max((span.present if span.fixed else most) - span.need, 0.0) for span, most in ranges}
     taken: dict[ResourceName, list[tuple[int, float]]] = {}
+    levels = layout.levels.setdefault(node.name, [])
     for activity in node.activities:
-        width = _width(activity, room)
-        if width <= 0.0 or activity.usd_per_hour <= 0.0:
+        takes = [(name, amount) for name, amount in activity.takes.known() if amount > 0.0 and name in room]
+        width = min([activity.width, *(room[name] / amount for name, amount in takes)])  # what caps leave room for
+        if width <= 0.0 or activity.usd_per_hour <= 0.0 or not math.isfinite(width):
             continue
         column = model.column(0.0, 1.0, gain=problem.horizon_h * activity.usd_per_hour * width)
-        layout.levels.setdefault(node.name, []).append((column, activity.usd_per_hour * width))
+        levels.append((column, activity.usd_per_hour * width))
         if on is not None:
             model.row(-math.inf, 0.0, [(column, 1.0), (on, -1.0)])
-        for name, amount in activity.takes.known():
-            if amount > 0.0 and name in room:
-                taken.setdefault(name, []).append((column, -amount * width / layout.scale[name]))
-    for span in ranges:
+        for name, amount in takes:
+            taken.setdefault(name, []).append((column, -amount * width / layout.scale[name]))
+    for span, _ in ranges:
         if span.resource not in taken:
             continue
         size = layout.scale[span.resource]
@@ -169,18 +172,6 @@ def _add_levels(layout: Layout, node: ProblemNode, ranges: tuple[Span, ...]) -> 
         else:
             terms = [*terms, (on, -span.need / size)]
         model.row(limit, math.inf, terms)
-
-
-def _room(layout: Layout, node: ProblemNode, span: Span) -> float:
-    most = span.present if span.fixed else _most(layout, node, span)
-    return max(most - span.need, 0.0)
-
-
-def _width(activity: Activity, room: dict[ResourceName, float]) -> float:
-    """The width that the node's caps leave room for."""
-    limits = [room[name] / amount for name, amount in activity.takes.known() if amount > 0.0 and name in room]
-    width = min([activity.width, *limits])
-    return width if math.isfinite(width) else 0.0
 
 
 def _add_pairs(layout: Layout) -> None:
@@ -218,14 +209,13 @@ def _add_groups(layout: Layout) -> None:
 
 
 def _add_capacities(layout: Layout) -> None:
+    terms: dict[ResourceName, list[tuple[int, float]]] = {}
+    for (_, name), (grow, shrink) in layout.moves.items():
+        terms.setdefault(name, []).extend(((grow, 1.0), (shrink, -1.0)))
     for name, capacity in layout.problem.capacity.known():
-        moves = [columns for (_, resource), columns in layout.moves.items() if resource == name]
-        if not moves:
-            continue
-        given = math.fsum(node.present.or_zero(name) for node in layout.problem.nodes)
-        terms = [term for grow, shrink in moves for term in ((grow, 1.0), (shrink, -1.0))]
-        size = layout.scale[name]
-        layout.capacity_rows[name] = layout.model.row(-math.inf, (capacity - given) / size, terms)
+        if name in terms:
+            room = (capacity - layout.given[name]) / layout.scale[name]
+            layout.capacity_rows[name] = layout.model.row(-math.inf, room, terms[name])
 
 
 def _scale_money(layout: Layout) -> None:
@@ -239,6 +229,5 @@ def _scale_money(layout: Layout) -> None:
     # No split grows by more than the capacity or shrinks by more than what is given out now.
     most = 0.0
     for name, size in layout.scale.items():
-        given = math.fsum(node.present.or_zero(name) for node in layout.problem.nodes)
-        most += (layout.problem.capacity.or_zero(name) + given) / size
+        most += (layout.problem.capacity.or_zero(name) + layout.given[name]) / size
     layout.tie_usd = TIE * largest * most

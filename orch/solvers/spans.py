@@ -126,15 +126,18 @@ def _scales(problem: Problem) -> dict[ResourceName, float]:
 
 def can_stop(problem: Problem, node: ProblemNode) -> bool:
     """Whether a node may be given nothing at all, and would then not run."""
+    if not node.may_stop:
+        return False
     ranges = spans(problem, node)
     needs_something = any(span.least > 0.0 for span in ranges)
-    return node.may_stop and needs_something and all(span.present <= 0.0 for span in ranges if span.fixed)
+    return needs_something and all(span.present <= 0.0 for span in ranges if span.fixed)
 
 
 def idle(problem: Problem, node: ProblemNode) -> bool:
     """Whether a node stands still whatever is decided: it is locked with less than it needs to run."""
-    short = any(span.present < span.least * (1.0 - TIGHT) for span in spans(problem, node))
-    return node.locked and node.may_stop and short
+    if not (node.locked and node.may_stop):
+        return False
+    return any(span.present < span.least * (1.0 - TIGHT) for span in spans(problem, node))
 
 
 def faults(problem: Problem) -> tuple[str, ...]:
@@ -190,13 +193,16 @@ def _node_faults(node: ProblemNode) -> Iterator[str]:
         *(("activity's takes", each.takes) for each in node.activities),
     )
     for what, vector in amounts:
-        yield from (f"a {what} of {amount} {name}" for name, amount in vector.known() if not _sane(amount))
+        for name, amount in vector.known():
+            if not _sane(amount):
+                yield f"a {what} of {amount} {name}"
     yield from (f"a cap of {amount} {name}" for name, amount in node.cap.known() if not amount >= 0.0)
     if not math.isfinite(node.base_usd_per_hour):
         yield f"a base income of {node.base_usd_per_hour} USD/h"
     if not _sane(node.change_usd):
         yield f"a cost per change of {node.change_usd} USD"
-    yield from _law_faults(node)
+    if node.laws:
+        yield from _law_faults(node)
     for each in node.activities:
         if not each.width >= 0.0:
             yield f"an activity {each.width} wide"

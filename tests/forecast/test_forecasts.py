@@ -81,6 +81,47 @@ class TestPoints:
         assert forecast(falling).low >= 0.0
 
 
+class TestPlainForms:
+    """The models by their formulas, one origin after the other."""
+
+    gappy = st.lists(st.floats(0.0, 10.0), min_size=49, max_size=260)
+
+    @given(gappy, st.integers(0, 10**6), st.integers(1, 60))
+    def test_holt_winters_hour_by_hour(self, values, first_hour, hours):
+        origins = np.array([5, DAY, 48, len(values)])
+        said = MODELS["Holt-Winters, quick"](np.array(values), first_hour, origins, hours)
+        assert np.isnan(said[0]).all()
+        for row, origin in zip(said[1:], origins[1:], strict=True):
+            level, trend = sum(values[:DAY]) / DAY, 0.0
+            season = [value - level for value in values[:DAY]]
+            for time in range(DAY, origin):
+                slot, before = time % DAY, level
+                expected = before + 0.9 * trend
+                level = expected + 0.3 * (values[time] - season[slot] - expected)
+                trend = 0.9 * trend + 0.01 * (level - before - 0.9 * trend)
+                season[slot] += 0.2 * (values[time] - level - season[slot])
+            fades = np.cumsum(0.9 ** np.arange(1, hours + 1))
+            ahead = [season[(origin + lead) % DAY] for lead in range(hours)]
+            np.testing.assert_array_equal(row, level + trend * fades + np.array(ahead))
+
+    @given(gappy, st.integers(0, 10**6), st.integers(1, 60))
+    def test_waves_by_least_squares(self, values, first_hour, hours):
+        origins, usd = np.array([47, 48, len(values)]), np.array(values)
+        said = MODELS["waves"](usd, first_hour, origins, hours)
+        assert np.isnan(said[0]).all()
+        for row, origin in zip(said[1:], origins[1:], strict=True):
+            times = first_hour + np.arange(origin + hours)
+            turns = [(DAY, 1), (DAY, 2), (DAY, 3), (168, 1), (168, 2)]
+            angles = np.array([2 * np.pi * wave * (times % period) / period for period, wave in turns])
+            curves = np.vstack((np.ones(len(times)), np.cos(angles), np.sin(angles))).T
+            known = curves[:origin]
+            penalty = origin * np.diag([1e-12] + [1e-3 + 1e-12] * 10)
+            weights = np.linalg.solve(known.T @ known + penalty, known.T @ usd[:origin])
+            miss = (usd[origin - DAY : origin] - curves[origin - DAY : origin] @ weights).mean()
+            expected = curves[origin:] @ weights + miss * np.exp(-np.arange(1, hours + 1) / 24)
+            np.testing.assert_allclose(row, expected, rtol=1e-9, atol=1e-9)
+
+
 class TestBounds:
     def test_they_hold_about_nine_in_ten(self):
         held = []
