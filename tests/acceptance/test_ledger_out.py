@@ -16,6 +16,8 @@ from emulated_week import START, week_house
 from orch.cli import main
 from orch.emulator.facts import NODES
 from orch.emulator.world import World
+from orch.store.database import open_read_only
+from orch.system.paths import DATABASE_FILE
 
 SEED, HOURS = 31, 1
 EVIDENCE = ("settled", "accrued", "estimated")
@@ -29,7 +31,9 @@ def data_dir(tmp_path_factory):
     house = week_house(World(SEED, START), data_dir)
     house.stage.run_for(HOURS * 3600)
     house.close()
-    return data_dir
+    # Kept open for reading: DuckDB takes long to begin, and further readers share what the first began.
+    with open_read_only(data_dir / DATABASE_FILE):
+        yield data_dir
 
 
 def orch(*words):

@@ -17,13 +17,13 @@ from orch.boot.plans import make_setting, node_plan, pricing_plan, reallocation_
 from orch.config.load import from_tables
 from orch.emulator.demo import demo_environment, demo_nodes
 from orch.emulator.inprocess import answer_request, emulated_urls
-from orch.emulator.world import World
 from orch.errors import JournalError
 from orch.messages import PricesAccepted
 from orch.model.money import Price
 from orch.model.moves import LeverName
 from orch.model.resources import Resources
 from orch.system.journal import MemoryJournal
+from tests.fakes.worlds import world_of
 
 START = datetime(2026, 11, 2, tzinfo=UTC)
 HOLD_S = 3600.0
@@ -33,8 +33,8 @@ PEG = {"usd_per_cpu_hour": 0.004, "usd_per_hour": 0.0008, "price_hold_s": HOLD_S
 class House:
     """An adapter and the reallocation engine, and prices when a test says so."""
 
-    def __init__(self, tmp_path, mode, journal=None, start=START):
-        self.world, self.journal = World(4, start), journal or MemoryJournal()
+    def __init__(self, tmp_path, mode, journal=None, start=START, world=None):
+        self.world, self.journal = world or world_of(4, START), journal or MemoryJournal()
         self.world.outages.now = lambda node, minute: None
         tables = {"orch": {"mode": mode}, **demo_nodes(emulated_urls())}
         tables["nodes"]["compute"]["levers"][0] |= PEG
@@ -77,7 +77,8 @@ def test_the_price_follows_its_peg_and_rests_for_its_hold_over_a_restart(tmp_pat
     assert len(house.lines()) == 1, "within the hold"
     house.glm("0.30", minutes=45)
     assert house.asked_usd(0.30) == pytest.approx(0.004)
-    again = House(tmp_path, "auto", journal=house.journal, start=house.stage.now() + timedelta(minutes=1))
+    later = house.stage.now() + timedelta(minutes=1)
+    again = House(tmp_path, "auto", journal=house.journal, start=later, world=house.world)
     again.glm("0.40")
     assert len(house.lines()) == 2, "within the hold of before the restart"
     first, second = house.lines()

@@ -12,15 +12,15 @@ from orch.config.load import from_tables
 from orch.emulator.demo import demo_environment, demo_nodes
 from orch.emulator.inprocess import answer_request, emulated_urls
 from orch.emulator.storj_file import allocated_gb
-from orch.emulator.world import World
 from orch.reallocation.story import stories
+from tests.fakes.worlds import world_of
 
 START = datetime(2026, 11, 2, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("poll_s", [300, 600])
 def test_a_house_that_polls_seldom_finds_its_nodes_well_and_moves(tmp_path, poll_s):
-    world = World(2, START)
+    world = world_of(2, START)
     tables = {
         "orch": {"mode": "auto", "data_dir": str(tmp_path)},
         "cadence": {"poll_s": poll_s, "analyze_s": 600, "decide_s": 600},

@@ -20,7 +20,7 @@ from orch.model.money import EarnedUsd, Entry, Rate
 from orch.model.moves import Change
 from orch.model.plans import Blocker, Opportunity, PlanStanding
 from orch.model.resources import ZERO, Resources
-from orch.store.database import open_for_writing
+from orch.store.database import open_for_writing, open_read_only
 from orch.store.shelf import Shelf
 from orch.system.paths import DATABASE_FILE, EngineInfo, web_token, write_engine
 from orch.web.backend import Backend, BoardSlot
@@ -295,10 +295,14 @@ def orch():
 
 @pytest.fixture(scope="session")
 def stopped(tmp_path_factory):
-    """The data directory of an engine that has stopped: only read."""
+    """The data directory of an engine that has stopped: only read.
+
+    Its database stays open for reading: DuckDB takes long to begin, and further readers share what was begun.
+    """
     data_dir = tmp_path_factory.mktemp("stopped") / "data"
     write(data_dir).close()
-    return data_dir
+    with open_read_only(data_dir / DATABASE_FILE):
+        yield data_dir
 
 
 @pytest.fixture

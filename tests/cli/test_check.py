@@ -33,11 +33,15 @@ def nodes():
 
 @pytest.fixture
 def configured(nodes, tmp_path, monkeypatch):
-    """`orch check` on these nodes with some tables changed; gives exit code and body."""
+    """`orch check` on these nodes with some tables changed; gives exit code and body.
+
+    Of the relay's chain a day is read: with a whole month, as `test_init` has it, a look takes twice as long.
+    """
 
     def call(orch, change=lambda tables: None, environ=None):
         tables = demo_nodes(nodes.urls())
         tables |= {"orch": {"data_dir": str(tmp_path / "data")}, "web": {"port": 0}}
+        tables["nodes"]["relay"]["history_days"] = 1
         change(tables)
         environ = demo_environment() if environ is None else environ
         config = from_tables(tables, environ, tmp_path, source="orch.toml")
@@ -145,7 +149,7 @@ def test_without_a_price_of_gas_only_net_income_is_unknown(orch, configured):
 def test_an_emulated_node_does_not_go_on_with_real_data(orch, configured, tmp_path):
     (tmp_path / "data").mkdir()
     open_for_writing(tmp_path / "data" / DATABASE_FILE, "real", "here", RealClock().now()).close()
-    code, body = configured(orch)
+    code, body = configured(orch, lambda tables: tables.update(nodes={"disk": tables["nodes"]["disk"]}))
     assert code == 1
     wrong = [line for line in body["lines"] if line["result"] == "failed"]
     assert [line["asked"] for line in wrong] == ["database"]

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import pytest
 
@@ -143,8 +144,7 @@ def test_a_closed_pipe_is_no_complaint(stopped, command):
     assert (found.returncode, found.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_emulate_prints_one_document_and_serves_until_stopped(number, tmp_path):
+def test_emulate_prints_one_document_and_serves_until_stopped(tmp_path):
     from urllib.request import urlopen
 
     command = [sys.executable, "-m", "orch", "emulate", "--seed", "7"]
@@ -155,9 +155,20 @@ def test_emulate_prints_one_document_and_serves_until_stopped(number, tmp_path):
             with urlopen(f"{body['urls']['storj']}/api/sno/", timeout=10) as answer:
                 assert answer.headers["X-Orch-Emulated"]
         finally:
-            process.send_signal(number)
+            process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=10)
     assert (process.returncode, out, err) == (0, b"", b"")
+
+
+def test_an_interrupt_ends_emulate_as_quietly(orch, monkeypatch):
+    @contextmanager
+    def interrupted(*_):
+        signal.raise_signal(signal.SIGINT)
+        yield {"seed": 7}
+
+    monkeypatch.setattr("orch.boot.serve_emulator", interrupted)
+    found = orch("emulate")
+    assert (found.exit_code, json.loads(found.stdout), found.stderr) == (0, {"seed": 7}, "")
 
 
 def _document(stream):

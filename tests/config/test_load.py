@@ -535,7 +535,7 @@ documents = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(documents | st.dictionaries(st.text(max_size=5), values, max_size=3))
 def test_no_document_does_more_than_be_refused(tmp_path, plugins, tables):
     faults = ()

@@ -1,7 +1,6 @@
-"""Worlds that have been built once, copied for each test."""
+"""Worlds in process, and a client that asks them."""
 
 from datetime import UTC, datetime
-from functools import lru_cache
 
 import msgspec
 import pytest
@@ -9,7 +8,7 @@ import pytest
 from orch.emulator.answers import answer
 from orch.emulator.answers_grass import TOKEN
 from orch.emulator.asks import Ask
-from orch.emulator.world import World, WorldState
+from tests.fakes.worlds import copy_of, world_of
 
 START = datetime(2026, 11, 22, 14, 3, 20, tzinfo=UTC)
 US1 = "12EayRS2V1kEsWESU9QMRseFhdxYxKicsiFmxrsLZHeLUtdps3S"
@@ -17,18 +16,8 @@ EU1 = "12L9ZFwhzVpuEKMUNUqkaTLGzwY9G24tbiigLiXpmZWKwmcNDDs"
 KEY = (("Authorization", "Bearer emulated-app-key"),)
 
 
-@lru_cache(maxsize=8)
-def _built(seed, start):
-    return msgspec.json.encode(World(seed, start).state)
-
-
 def make_world(seed=3, start=START):
-    return World(seed, start, state=msgspec.json.decode(_built(seed, start), type=WorldState))
-
-
-def copy_of(world):
-    state = msgspec.json.decode(msgspec.json.encode(world.state), type=WorldState)
-    return World(world.seed, world.start, state=state)
+    return world_of(seed, start)
 
 
 class Client:

@@ -1,5 +1,6 @@
 """A world that outlives the program."""
 
+import shutil
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -13,6 +14,19 @@ from orch.errors import DataDirError
 START = datetime(2026, 11, 22, 14, 3, 20, tzinfo=UTC)
 
 
+@pytest.fixture(scope="module")
+def kept_once(tmp_path_factory):
+    place = tmp_path_factory.mktemp("kept")
+    load_or_create(place, 9, START)
+    return place
+
+
+@pytest.fixture
+def kept(kept_once, tmp_path):
+    """Where a new world was kept a moment ago."""
+    return shutil.copytree(kept_once, tmp_path / "kept")
+
+
 def test_a_new_world_is_kept_at_once_and_found_again(tmp_path):
     first = load_or_create(tmp_path / "world", 9, START)
     again = load_or_create(tmp_path / "world", None, START + timedelta(seconds=30))
@@ -20,12 +34,12 @@ def test_a_new_world_is_kept_at_once_and_found_again(tmp_path):
     assert again.state == first.state
 
 
-def test_levers_are_kept_before_they_are_acknowledged(tmp_path):
-    world = load_or_create(tmp_path, 9, START)
+def test_levers_are_kept_before_they_are_acknowledged(kept):
+    world = load_or_create(kept, 9, START)
     world.advance(START + timedelta(hours=2))
     world.put_levers("disk", {"storage_gb": 5000.0}, START + timedelta(hours=2, seconds=7))
     world.put_file("presets.json", b"{}", START + timedelta(hours=2, seconds=9))
-    again = load_or_create(tmp_path, 9, START)
+    again = load_or_create(kept, 9, START)
     assert again.state == world.state
     assert again.lever_log == world.lever_log
     assert again.time == world.time > START
@@ -43,16 +57,15 @@ def test_weeks_later_it_is_as_if_it_had_never_stopped(tmp_path):
     assert resumed.truth() == other.truth()
 
 
-def test_a_save_replaces_the_file_whole(tmp_path):
-    world = load_or_create(tmp_path, 9, START)
-    save(tmp_path, world)
-    assert [each.name for each in tmp_path.iterdir()] == [keeper.FILE]
+def test_a_save_replaces_the_file_whole(kept):
+    world = load_or_create(kept, 9, START)
+    save(kept, world)
+    assert [each.name for each in kept.iterdir()] == [keeper.FILE]
 
 
-def test_another_seed_is_refused(tmp_path):
-    load_or_create(tmp_path, 9, START)
+def test_another_seed_is_refused(kept):
     with pytest.raises(DataDirError, match="seed 9, not 8"):
-        load_or_create(tmp_path, 8, START)
+        load_or_create(kept, 8, START)
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"version": 1, "state": {"seed": 1'])
@@ -63,12 +76,11 @@ def test_a_broken_file_is_said_not_overwritten(tmp_path, body):
     assert (tmp_path / keeper.FILE).read_bytes() == body
 
 
-def test_another_version_is_refused(tmp_path):
-    load_or_create(tmp_path, 9, START)
-    books = msgspec.json.decode((tmp_path / keeper.FILE).read_bytes())
-    (tmp_path / keeper.FILE).write_bytes(msgspec.json.encode(books | {"version": 99}))
+def test_another_version_is_refused(kept):
+    books = msgspec.json.decode((kept / keeper.FILE).read_bytes())
+    (kept / keeper.FILE).write_bytes(msgspec.json.encode(books | {"version": 99}))
     with pytest.raises(DataDirError, match="99"):
-        load_or_create(tmp_path, 9, START)
+        load_or_create(kept, 9, START)
 
 
 def test_a_place_that_cannot_be_written_is_said(tmp_path):

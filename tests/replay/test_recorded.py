@@ -32,7 +32,7 @@ def record(directory, **optimizer):
     world = World(3, START)
     tables = {
         "orch": {"mode": "auto", "data_dir": str(directory)},
-        "cadence": {"poll_s": 60, "analyze_s": 300, "decide_s": 600},
+        "cadence": {"poll_s": 120, "analyze_s": 300, "decide_s": 600},
         "optimizer": optimizer,
         **demo_nodes(emulated_urls()),
     }
@@ -53,7 +53,10 @@ def record(directory, **optimizer):
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory):
-    return record(tmp_path_factory.mktemp("recorded"))
+    path = record(tmp_path_factory.mktemp("recorded"))
+    # Kept open for reading: DuckDB takes long to begin, and further readers share what the first began.
+    with open_read_only(path):
+        yield path
 
 
 def replayed(path):

@@ -13,7 +13,7 @@ from orch.model.money import Entry, Rate
 from orch.model.moves import Change, StepRecord
 from orch.model.plans import Blocker
 from orch.model.resources import ZERO, Resources
-from orch.store.database import open_for_writing
+from orch.store.database import connect, open_for_writing
 from tests.fakes import values
 
 START = datetime(2026, 3, 1, 10, 0, tzinfo=UTC)
@@ -175,3 +175,33 @@ def writer(path):
     writer = open_for_writing(path, "emulated", "here", START)
     yield writer
     writer.close()
+
+
+@pytest.fixture(scope="module")
+def empty_writer(tmp_path_factory):
+    """A writer of an empty database, for tests that only ask."""
+    writer = open_for_writing(tmp_path_factory.mktemp("empty") / "orch.duckdb", "emulated", "here", START)
+    yield writer
+    writer.close()
+
+
+@pytest.fixture(scope="module")
+def emptied(tmp_path_factory):
+    """Opens a database for an example and empties it before the next.
+
+    It is one file and stays open meanwhile: DuckDB takes longer to begin than an example takes to be played.
+    """
+    path = tmp_path_factory.mktemp("emptied") / "orch.duckdb"
+    open_for_writing(path, "emulated", "here", START).close()
+    held = connect(path)
+    new = held.execute("SELECT key, value FROM meta").fetchall()
+    tables = [name for (name,) in held.execute("SELECT table_name FROM duckdb_tables()").fetchall()]
+
+    def opened():
+        for name in tables:
+            held.execute(f"DELETE FROM {name}")
+        held.executemany("INSERT INTO meta VALUES (?, ?)", new)
+        return open_for_writing(path, "emulated", "here", START)
+
+    yield opened
+    held.close()

@@ -14,7 +14,6 @@ from orch.earnings.ledger import Ledger
 from orch.model.money import EVIDENCE, Accrual, Amounts, EarnedUsd, Price, PriceNow
 from orch.model.readings import Reading
 from orch.store.books import earned_totals, get_earnings_trends, restore_books
-from orch.store.database import open_for_writing
 
 HOUR = timedelta(hours=1)
 KINDS = ("earned", "held", "released", "paid", "fee", "correction")
@@ -39,8 +38,8 @@ ENTRIES = st.lists(
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(drawn=ENTRIES)
-def test_balances_and_hours_equal_sums_by_hand(tmp_path_factory, make, drawn):
-    writer = open_for_writing(tmp_path_factory.mktemp("books") / "orch.duckdb", "emulated", "here", make.START)
+def test_balances_and_hours_equal_sums_by_hand(emptied, make, drawn):
+    writer = emptied()
     entries = []
     for number, fields in enumerate(drawn):
         start = make.START + timedelta(minutes=fields.pop("minutes"))

@@ -13,6 +13,7 @@ import pytest
 
 from orch.errors import UsageError
 from orch.store import export
+from orch.store.database import open_for_writing
 from orch.store.export import TABLES, export_table, spool_table
 from orch.store.queries import earned_totals
 
@@ -22,8 +23,10 @@ HEADER = (
 )
 
 
-@pytest.fixture
-def filled(writer, make):
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory, builders):
+    make = builders
+    writer = open_for_writing(tmp_path_factory.mktemp("filled") / "orch.duckdb", "emulated", "here", make.START)
     entries = [
         make.entry("a", usd="0.100000000000000001"),
         make.entry("b", usd="0.2", evidence="settled", reference='a "quoted", long\nline'),
@@ -34,7 +37,8 @@ def filled(writer, make):
     writer.add_tick(make.snapshot(make.START + timedelta(microseconds=5)), entries, 1)
     writer.add_decision(make.decision())
     writer.commit()
-    return writer
+    yield writer
+    writer.close()
 
 
 def text(writer, table, fmt, **span):
@@ -97,10 +101,10 @@ def test_since_and_until_bound_the_time_of_the_table(filled, make):
 
 
 @pytest.mark.parametrize("fmt", ["csv", "json", "parquet"])
-def test_every_table_can_be_exported_empty(writer, tmp_path, fmt):
+def test_every_table_can_be_exported_empty(empty_writer, tmp_path, fmt):
     for table in TABLES:
         target = tmp_path / table
-        assert export_table(writer.connection, table, fmt, None, None, target) == 0
+        assert export_table(empty_writer.connection, table, fmt, None, None, target) == 0
         if fmt == "json":
             assert json.loads(target.read_text()) == []
 
@@ -126,6 +130,6 @@ def test_a_long_table_is_the_same_whether_written_at_once_or_in_slices(writer, m
 @pytest.mark.parametrize(
     ("table", "fmt"), [("meta", "csv"), ("ledger; DROP TABLE ledger", "csv"), ("ledger", "xml")]
 )
-def test_what_is_not_offered_is_refused_at_once(writer, table, fmt):
+def test_what_is_not_offered_is_refused_at_once(empty_writer, table, fmt):
     with pytest.raises(UsageError):
-        spool_table(writer.connection, table, fmt)
+        spool_table(empty_writer.connection, table, fmt)

@@ -15,7 +15,6 @@ from orch.model.money import EVIDENCE
 from orch.model.resources import Resources
 from orch.store import queries
 from orch.store.bulk import HEALTHS, SampleColumns, load_samples
-from orch.store.database import open_for_writing
 from orch.store.maintenance import checkpoint, forget, forgotten_until, roll_up, rolled_until
 
 HOUR = timedelta(hours=1)
@@ -62,8 +61,8 @@ SAMPLE = st.tuples(
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(samples=st.lists(SAMPLE, min_size=1, max_size=40, unique_by=lambda sample: sample[0]))
-def test_roll_ups_equal_sums_by_hand(tmp_path_factory, make, samples):
-    writer = open_for_writing(tmp_path_factory.mktemp("roll") / "orch.duckdb", "emulated", "here", make.START)
+def test_roll_ups_equal_sums_by_hand(emptied, make, samples):
+    writer = emptied()
     samples.sort(key=lambda sample: sample[0])
     for number, (slot, health, earning, cpu) in enumerate(samples, 1):
         rate = None if earning is None else make.rate(*earning)

@@ -84,6 +84,6 @@ def test_resources_have_a_line_each_with_its_unit(filled, make):
 
 
 @pytest.mark.parametrize(("metric", "step"), [("usd_per_hour", 0), ("moods", 60)])
-def test_nonsense_is_refused(writer, make, metric, step):
+def test_nonsense_is_refused(empty_writer, make, metric, step):
     with pytest.raises(UsageError):
-        get_metrics_history(writer.connection, metric, None, make.START, make.START, step)
+        get_metrics_history(empty_writer.connection, metric, None, make.START, make.START, step)

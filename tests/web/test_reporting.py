@@ -21,9 +21,9 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ROUTE = "/api/v1/report"
 
 
-@pytest.fixture
-def shelf(tmp_path):
-    writer = open_for_writing(tmp_path / "orch.duckdb", "emulated", "h", NOW)
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory):
+    writer = open_for_writing(tmp_path_factory.mktemp("web") / "orch.duckdb", "emulated", "h", NOW)
     writer.add_tick(snapshot(node_state("a"), at=NOW - timedelta(minutes=5)), (), 1)
     writer.add_reallocation(reallocation("r1", started_at=NOW - timedelta(hours=3)))
     writer.commit()
@@ -34,7 +34,7 @@ def shelf(tmp_path):
     writer.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def client(shelf):
     backend = Backend(
         board=BoardSlot(),
