@@ -77,7 +77,7 @@ def _target(url: str) -> tuple[Service | None, str, str, str]:
 
 def _latency(ask: Ask, now: datetime) -> float:
     low, high = LATENCY_S[ask.service]
-    share = zlib.crc32(_stamp(now), _begun(ask.path, ask.query)) / 2**32
+    share = zlib.crc32(now.isoformat().encode(), _begun(ask.path, ask.query)) / 2**32
     return round(low + (high - low) * share**3, 6)
 
 
@@ -85,12 +85,6 @@ def _latency(ask: Ask, now: datetime) -> float:
 def _begun(path: str, query: str) -> int:
     """The checksum of a question, to go on with a time."""
     return zlib.crc32(f"{path}?{query}@".encode())
-
-
-@lru_cache(maxsize=64)
-def _stamp(now: datetime) -> bytes:
-    """Many questions are asked at the same time."""
-    return now.isoformat().encode()
 
 
 def _outcome(request: HttpRequest, response: Response, now: datetime, latency: float) -> Reply | NoReply:

@@ -23,7 +23,6 @@ from orch.protocols.storj_calendar import day_exists_in_previous_month, month_na
 from orch.protocols.storj_values import MonthMoney
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from datetime import datetime
 
     from orch.protocols.storj_values import Estimate, Memory, Payout, Paystub, Receipt
@@ -212,9 +211,21 @@ def _with_month(memory: Memory, satellite: str, month: str, payout: Payout, esti
     return msgspec.structs.replace(memory, estimates=(*others, newest))
 
 
+@kept_by(
+    lambda memory, estimate, joined_at, lost_at, now: (
+        *(estimate, str(joined_at), str(lost_at), str(now >= span(estimate.month)[1])),
+        None if lost_at is None else memory.node,
+    ),
+    lambda memory, estimate, _joined_at, _lost_at, _now: (
+        memory.context.node,
+        estimate.satellite,
+        estimate.month,
+    ),
+)
 def _estimated(
     memory: Memory, estimate: MonthMoney, joined_at: datetime | None, lost_at: datetime | None, now: datetime
-) -> Iterable[Accrual]:
+) -> tuple[Accrual, ...]:
+    """The streams of one month that is not stated yet."""
     start, end = span(estimate.month)
     gross, as_of = estimate.gross, estimate.as_of
     if lost_at is not None and lost_at < end:
@@ -231,10 +242,10 @@ def _estimated(
         reference=f"estimated-payout {estimate.month}",
         period_end=end if now >= end else None,
     )
-    yield earned
-    if estimate.held_rate > 0:
-        held = Amounts(estimated=gross * estimate.held_rate / 100)
-        yield msgspec.structs.replace(earned, kind="held", amounts=held)
+    if estimate.held_rate <= 0:
+        return (earned,)
+    held = Amounts(estimated=gross * estimate.held_rate / 100)
+    return earned, msgspec.structs.replace(earned, kind="held", amounts=held)
 
 
 class _Returned(Value):
