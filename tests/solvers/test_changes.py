@@ -6,10 +6,12 @@ import random
 from types import SimpleNamespace
 
 import pytest
+from msgspec.structs import replace
 
 from orch.model.problems import Activity, Budget, Problem, ProblemNode
 from orch.model.resources import Resources, resources
 from orch.solvers import changes, check, linear
+from orch.solvers.highs import Session
 from orch.solvers.linear_model import build
 
 NAMES = ("cpu_cores", "memory_gb")
@@ -64,6 +66,20 @@ def test_branching_and_the_mixed_integer_solve_agree(seed, monkeypatch):
 
 def branched_problem():
     return next(posed for posed in map(problem, range(100)) if changes.branches(build(posed)))
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_program_that_ended_where_it_should_would_end_there_again(seed, monkeypatch):
+    posed, budget = problem(seed), Budget(seconds=10)
+    once = linear.solve(posed, budget, 0)
+
+    def forgetful(self, bounds, run=Session.run):
+        found = run(self, bounds)
+        self.last = None
+        return found
+
+    monkeypatch.setattr(Session, "run", forgetful)
+    assert replace(linear.solve(posed, budget, 0), seconds=once.seconds) == once
 
 
 def test_what_needs_too_many_programs_is_left_to_the_mixed_integer_solve(monkeypatch):
