@@ -28,7 +28,7 @@ from orch.protocols.storj_answers import (
     read_pricing,
     read_satellite,
 )
-from orch.protocols.storj_calendar import day_start, months_back
+from orch.protocols.storj_calendar import months_back
 from orch.protocols.storj_growth import BYTES_PER_GB, grown, joined_up, outlook, sampled, serving
 from orch.protocols.storj_health import VITAL, findings, health, is_silent
 from orch.protocols.storj_host import host_endpoints, last_words, read_room
@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 
 V = TypeVar("V")
 
-MINUTE, HOUR = 60.0, 3600.0
+MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
 INCOME_WINDOW_S = 24 * HOUR
 """Reports of stored bytes come twice a day: a shorter window would show steps, not income."""
 
@@ -75,7 +75,7 @@ class Storj:
     name = "storj"
     options = StorjOptions
     tokens: tuple[str, ...] = ()
-    verify_s = 14 * 86_400.0
+    verify_s = 14 * DAY
     levers = ("storj_config", "cgroup", "docker", "systemd", "tc", "command", "emulated")
 
     def begin(self, options: StorjOptions, context: Context) -> Memory:
@@ -305,7 +305,7 @@ def _facts(memory: Memory, node: Node, flows: tuple[Flow, ...], now: datetime) -
         memory.paystubs,
         memory.held,
         flows,
-        str(day_start(now).toordinal()),
+        str(now.timestamp() // DAY),
     ),
     lambda memory, _flows, _now: memory.context.node,
 )

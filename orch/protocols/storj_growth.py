@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from orch.model.base import Value
+from orch.model.kept import kept_by
 from orch.model.readings import Outlook
 from orch.protocols.storj_calendar import day_start
 from orch.protocols.storj_money import overtaken
@@ -129,9 +130,10 @@ def outlook(memory: Memory, flows: tuple[Flow, ...]) -> Outlook | None:
     per_unit: float | None = None
     if flows:
         stored_gb = sum(flow.stored for flow in flows) / BYTES_PER_GB
-        per_unit = _bare_price(memory)
         if stored_gb > 0:
             per_unit = sum(flow.storage + flow.egress for flow in flows) / max(stored_gb, used_gb)
+        else:
+            per_unit = _bare_price(memory)
     return Outlook(
         form="stock",
         resource="storage_gb",
@@ -150,11 +152,11 @@ def _fill(memory: Memory, node: Node) -> float | None:
     speaks: ingress less deletions, over the days on which the disk had room. A disk that was never
     seen with room only takes what deletions free, and that is a lower limit of demand.
     """
-    days = known_days(memory.merged)
     measured = memory.grown_per_hour
     if measured is not None:
-        most = max((day.ingress / day.hours for day in days), default=measured)
-        return max(0.0, min(measured, most)) / BYTES_PER_GB
+        most = _most_ingress(memory)
+        return max(0.0, measured if most is None else min(measured, most)) / BYTES_PER_GB
+    days = known_days(memory.merged)
     whole = [day for day in days if day.hours == 24]
     full = node.disk.free < ROOM_BYTES or any(sample.free < ROOM_BYTES for sample in memory.disk_samples)
     if not full:
@@ -164,6 +166,12 @@ def _fill(memory: Memory, node: Node) -> float | None:
         rates = [net / 24 for net in growing if net >= max(growing) / 2]
         rates = rates or [day.ingress / 24 for day in whole if day.ingress > 0]
     return fmean(rates) / BYTES_PER_GB if rates else None
+
+
+@kept_by(lambda memory: (memory.merged,), lambda memory: memory.context.node)
+def _most_ingress(memory: Memory) -> float | None:
+    """Bytes per hour that came in on the day of most; None where no day is known."""
+    return max((day.ingress / day.hours for day in known_days(memory.merged)), default=None)
 
 
 class DayMoved(Value):

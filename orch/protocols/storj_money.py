@@ -8,6 +8,7 @@ once all of it was sent. `earned` is gross: what is held back was earned, and `h
 
 from __future__ import annotations
 
+from bisect import insort
 from datetime import timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -40,6 +41,9 @@ CLOSING = timedelta(hours=48)
 OUT_OF_ORDER = timedelta(minutes=10)
 """An answer this little older than one taken in before has been overtaken; one still older means that the
 clock was set back."""
+
+
+ORDER = attrgetter("stream", "kind")
 
 
 def overtaken(known: datetime, answered: datetime) -> bool:
@@ -127,15 +131,15 @@ def accruals(memory: Memory, now: datetime) -> tuple[Accrual, ...]:
     stated = {(stub.satellite, stub.month) for stub in memory.paystubs}
     joined = {key: month.joined_at for key, month in memory.satellites}
     lost = _disqualified(memory)
-    found: list[Accrual] = []
+    guessed = sorted((each.satellite, each.month) for each in memory.estimates if each.held_rate > 0)
+    found = list(_of_statements(memory, guessed, now))
     for estimate in memory.estimates:
         if (estimate.satellite, estimate.month) not in stated:
-            found += _estimated(
+            for each in _estimated(
                 memory, estimate, joined.get(estimate.satellite), lost.get(estimate.satellite), now
-            )
-    guessed = sorted((each.satellite, each.month) for each in memory.estimates if each.held_rate > 0)
-    found += _of_statements(memory, guessed, now)
-    return tuple(sorted(found, key=attrgetter("stream", "kind")))
+            ):
+                insort(found, each, key=ORDER)
+    return tuple(found)
 
 
 @kept_by(
@@ -152,7 +156,10 @@ def accruals(memory: Memory, now: datetime) -> tuple[Accrual, ...]:
     lambda memory, _guessed, _now: memory.context.node,
 )
 def _of_statements(memory: Memory, guessed: list[tuple[str, str]], now: datetime) -> list[Accrual]:
-    """The streams of months that are stated; of those `guessed` before, money held back was told already."""
+    """The streams of months that are stated, in order.
+
+    Of those `guessed` before, money held back was told already.
+    """
     joined = {key: month.joined_at for key, month in memory.satellites}
     references, lost = _payments(memory, now), _disqualified(memory)
     found: list[Accrual] = []
@@ -166,7 +173,7 @@ def _of_statements(memory: Memory, guessed: list[tuple[str, str]], now: datetime
             gone=stub.satellite in lost,
             held_was_guessed=key in guessed,
         )
-    return found
+    return sorted(found, key=ORDER)
 
 
 def _disqualified(memory: Memory) -> dict[str, datetime]:
@@ -213,7 +220,7 @@ def _with_month(memory: Memory, satellite: str, month: str, payout: Payout, esti
 
 @kept_by(
     lambda memory, estimate, joined_at, lost_at, now: (
-        *(estimate, str(joined_at), str(lost_at), str(now >= span(estimate.month)[1])),
+        *(estimate, joined_at, lost_at, now >= span(estimate.month)[1]),
         None if lost_at is None else memory.node,
     ),
     lambda memory, estimate, _joined_at, _lost_at, _now: (
