@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 START = datetime(2026, 11, 2, tzinfo=UTC)
 HOUR_S = 3600
 CADENCE = {"poll_s": 60, "analyze_s": 300, "decide_s": 600}
-PRICES_S = 500
-"""Decisions come every 600 s; a price is stale after that."""
+PRICES = {"refresh_s": 900, "stale_after_s": 1800}
+"""As by default a price is stale after two rounds; decisions come ten times as rarely, rounds three times."""
 SETTLING_H = 24
 CATCH_UP_H = 3
 """Hours after the end of all earning in which orch still reads what the networks book late."""
@@ -134,7 +134,7 @@ def week_house(
         "cadence": CADENCE,
         **demo_nodes(emulated_urls()),
     }
-    tables["prices"]["refresh_s"] = PRICES_S
+    tables["prices"] |= PRICES
     return staged_house(
         from_tables(tables, demo_environment(), data_dir),
         data_dir,
