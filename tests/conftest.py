@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import gc
 import re
@@ -43,7 +44,9 @@ def pytest_collection() -> Iterator[None]:
     """What is collected stays to the end: looking for garbage in it takes a quarter of collecting.
 
     Nor do the tests leave much in circles, so that garbage is looked for less often than every 700 objects.
+    At the very end of the process all is put away as it would be without that.
     """
+    atexit.register(gc.unfreeze)
     gc.disable()
     try:
         return (yield)
@@ -51,11 +54,6 @@ def pytest_collection() -> Iterator[None]:
         gc.freeze()
         gc.set_threshold(10_000)
         gc.enable()
-
-
-def pytest_unconfigure() -> None:
-    """At the end of the process everything is put away as it would be without that."""
-    gc.unfreeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

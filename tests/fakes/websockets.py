@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import socket
 
@@ -45,8 +46,10 @@ class Server(Attendant):
         lines = head.decode().split("\r\n")
         self.asked.append(lines[0])
         connection.sendall(self._answer(lines))
-        for each in self._sends if self._status == 101 else ():
-            connection.sendall(each)
+        # Whoever has heard enough hangs up while there is more to say.
+        with contextlib.suppress(ConnectionError):
+            for each in self._sends if self._status == 101 else ():
+                connection.sendall(each)
         if self._closes or self._status != 101:
             connection.close()
 
