@@ -9,6 +9,7 @@ autostaker splits in proportion to the payouts instead; it is the fair baseline,
 from __future__ import annotations
 
 import math
+from itertools import product
 from typing import TYPE_CHECKING
 
 from orch.model.base import Value
@@ -16,7 +17,7 @@ from orch.protocols.streamr_money import WHOLE
 from orch.protocols.streamr_rates import HOUR_S, own_share, stake_table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from orch.protocols.streamr_memory import StreamrMemory
     from orch.protocols.streamr_rates import Stake
@@ -99,7 +100,8 @@ def income(places: Sequence[Place], stakes: Sequence[float]) -> float:
 def best_stakes(places: Sequence[Place], pool: float, least: float) -> tuple[float, ...]:
     """The stakes that earn most of `pool` wei in all: each 0, or at least `least` and what must be kept.
 
-    Exact for each set of places; places that only hold the minimum are left out as long as that earns more.
+    Exact for each set of places; places that only hold the minimum are left out, and places put for others, as
+    long as that earns more.
     """
     active = [index for index, place in enumerate(places) if place.payout > 0 or place.keep]
     while active and sum(_floor(places[index], least) for index in active) > pool:
@@ -108,16 +110,37 @@ def best_stakes(places: Sequence[Place], pool: float, least: float) -> tuple[flo
             return tuple(float(place.staked) for place in places)
         active.remove(min(droppable, key=lambda index: _at_least(places[index], least)))
     best = _filled(places, active, pool, least)
-    while len(active) > 1:
-        at_floor = [index for index in active if not places[index].keep and best[index] <= least * (1 + 1e-9)]
-        worst = sorted(at_floor, key=lambda index: _at_least(places[index], least))[:TRIED]
-        tries = [_filled(places, [each for each in active if each != index], pool, least) for index in worst]
+    while active:
+        sets = [*_fewer(places, best, active, least), *_exchanged(places, active, pool, least)]
+        tries = [_filled(places, each, pool, least) for each in sets]
         better = max(tries, key=lambda stakes: income(places, stakes), default=best)
         if income(places, better) <= income(places, best) * (1 + 1e-12):
             break
         best = better
         active = [index for index, stake in enumerate(better) if stake]
     return best
+
+
+def _fewer(
+    places: Sequence[Place], stakes: Sequence[float], active: Sequence[int], least: float
+) -> Iterator[list[int]]:
+    """The sets without one of the places that only hold the minimum and earn least with it."""
+    at_floor = [index for index in active if not places[index].keep and stakes[index] <= least * (1 + 1e-9)]
+    for left in sorted(at_floor, key=lambda index: _at_least(places[index], least))[:TRIED]:
+        if len(active) > 1:
+            yield [each for each in active if each != left]
+
+
+def _exchanged(places: Sequence[Place], active: Sequence[int], pool: float, least: float) -> Iterator[list[int]]:
+    """The sets with one of the poorer places put for one of the richer that are left out."""
+    droppable = [index for index in active if not places[index].keep]
+    outside = [index for index, place in enumerate(places) if place.payout > 0 and index not in active]
+    poorer = sorted(droppable, key=lambda index: _at_least(places[index], least))[:TRIED]
+    richer = sorted(outside, key=lambda index: -_at_least(places[index], least))[:TRIED]
+    for left, taken in product(poorer, richer):
+        found = sorted([*(each for each in active if each != left), taken])
+        if sum(_floor(places[index], least) for index in found) <= pool:
+            yield found
 
 
 def proportional_stakes(places: Sequence[Place], pool: float, least: float) -> tuple[float, ...]:

@@ -143,6 +143,12 @@ def test_stake_fills_until_what_one_more_token_earns_is_equal_everywhere():
     assert margins[0] == pytest.approx(margins[1])
 
 
+def test_what_earns_more_with_the_minimum_may_earn_less_with_a_little_more():
+    places = [place("a", 3.5, 21_509.0), place("b", 1.98046875, 10_000.0)]
+    assert best_stakes(places, 5000.0, LEAST) == pytest.approx((0.0, 5000.0))
+    assert best_stakes(places, 5001.0, LEAST) == pytest.approx((5001.0, 0.0))
+
+
 amounts = st.floats(10_000, 200_000)
 
 
