@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -54,11 +55,12 @@ def tree(pid: int) -> tuple[int, ...]:
         each = waiting.pop()
         try:
             tasks = list(Path(f"/proc/{each}/task").iterdir())
-            children = [child for task in tasks for child in (task / "children").read_text().split()]
         except OSError:
             continue
         found.append(each)
-        waiting += [int(child) for child in children]
+        for task in tasks:
+            with suppress(OSError):  # threads come and go; the process is still there
+                waiting += [int(child) for child in (task / "children").read_text().split()]
     return tuple(found)
 
 
