@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from orch.model.money import Accrual, PriceNow, Rate
+    from orch.model.money import PriceNow, Rate
     from orch.model.readings import Reading
     from orch.model.resources import Resources
 
@@ -85,17 +85,6 @@ def charges(reading: Reading, prices: Mapping[str, PriceNow], now: datetime) -> 
 @kept_by(lambda reading: (reading.accruals, "" if reading.fee_share else "fees"), lambda reading: reading.node)
 def _charged(reading: Reading) -> list[_Charge]:
     """What is taken off; a share of every income that goes in fees is so at once, not when it is booked."""
-    taken = [
-        each
-        for each in reading.accruals
-        if each.kind in CHARGED and not (each.kind == "fee" and reading.fee_share)
-    ]
-    return _read(taken, reading.node)
-
-
-@kept_by(lambda taken, _node: (str(len(taken)), *taken), lambda _taken, node: node)
-def _read(taken: list[Accrual], node: str) -> list[_Charge]:  # noqa: ARG001 - whose they are
-    """Charges are seldom news, though income is at every turn."""
     return [
         _Charge(
             each.kind,
@@ -104,7 +93,8 @@ def _read(taken: list[Accrual], node: str) -> list[_Charge]:  # noqa: ARG001 - w
             each.period_start.timestamp(),
             (each.period_end or each.as_of).timestamp(),
         )
-        for each in taken
+        for each in reading.accruals
+        if each.kind in CHARGED and not (each.kind == "fee" and reading.fee_share)
     ]
 
 

@@ -10,11 +10,15 @@ from __future__ import annotations
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
 P = ParamSpec("P")
 R = TypeVar("R")
+S = TypeVar("S", bound=Struct)
 
 MOST_KEPT = 512
 """Results of one function: one per node, and a fleet has fewer nodes."""
@@ -56,6 +60,17 @@ def kept_by(
         return once
 
     return decorate
+
+
+def with_parts(value: S, **parts: object) -> S:
+    """A frozen value with parts as they are now; a part that equals what stood there stays the same object.
+
+    The very same value where all of them do.
+    """
+    news = {
+        name: part for name, part in parts.items() if (old := getattr(value, name)) is not part and old != part
+    }
+    return replace(value, **news) if news else value
 
 
 BY_VALUE = (str, Alike)

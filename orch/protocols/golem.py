@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from orch.errors import ShapeError
-from orch.model.kept import kept_by
+from orch.model.kept import kept_by, with_parts
 from orch.model.readings import Reading
 from orch.protocols import golem_answers as answers
 from orch.protocols import golem_signs as signs
@@ -136,16 +136,16 @@ def _absorb(memory: GolemMemory, key: str, reply: Reply, now: datetime) -> Golem
             return _with_identity(memory, answers.read_identity(reply), now)
         case "net":
             sessions, public_ip = answers.read_net(reply)
-            memory = _said(memory, sessions=sessions, public_ip=public_ip)
+            memory = with_parts(memory, sessions=sessions, public_ip=public_ip)
             return _with_signs(memory, had_public_ip=memory.signs.had_public_ip or public_ip is not None)
         case "offers":
-            return compared(_said(memory, offers=answers.read_offers(reply)), now)
+            return compared(with_parts(memory, offers=answers.read_offers(reply)), now)
         case "agreements":
-            return _said(memory, running=answers.read_running(reply))
+            return with_parts(memory, running=answers.read_running(reply))
         case "hardware":
-            return compared(_said(memory, profile=answers.read_hardware(reply, _content_type(memory))), now)
+            return compared(with_parts(memory, profile=answers.read_hardware(reply, _content_type(memory))), now)
         case "presets":
-            return compared(_said(memory, presets=answers.read_presets(reply, _content_type(memory))), now)
+            return compared(with_parts(memory, presets=answers.read_presets(reply, _content_type(memory))), now)
         case "host":
             return replace(memory, host=read_host(reply))
         case "terms":
@@ -199,14 +199,8 @@ def _absorb_sign(memory: GolemMemory, key: str, reply: Reply) -> GolemMemory:
             raise ShapeError(f"{key}: an answer to a question that is not asked")
 
 
-def _said(memory: GolemMemory, **said: object) -> GolemMemory:
-    """The memory with parts as they are now; a part that says what it said before stays the same object."""
-    news = {name: value for name, value in said.items() if getattr(memory, name) != value}
-    return msgspec.structs.replace(memory, **news) if news else memory
-
-
 def _with_signs(memory: GolemMemory, **said: object) -> GolemMemory:
-    return _said(memory, signs=msgspec.structs.replace(memory.signs, **said))
+    return with_parts(memory, signs=msgspec.structs.replace(memory.signs, **said))
 
 
 def _without(memory: GolemMemory, kind: str, name: str, now: datetime) -> GolemMemory:
@@ -251,7 +245,7 @@ def _with_identity(memory: GolemMemory, identity: str, now: datetime) -> GolemMe
     if memory.identity not in (None, identity):
         kept = PROTOCOL.begin(memory.options, memory.context)
         memory = msgspec.structs.replace(kept, profile=memory.profile, presets=memory.presets)
-    return msgspec.structs.replace(memory, identity=memory.identity or identity, last_seen_at=now)
+    return with_parts(memory, identity=identity, last_seen_at=now)
 
 
 def _with_pay_page(memory: GolemMemory, identity: str, key: str, reply: Reply, now: datetime) -> GolemMemory:
@@ -259,7 +253,7 @@ def _with_pay_page(memory: GolemMemory, identity: str, key: str, reply: Reply, n
     memory = with_pays(memory, pays, now)
     if not key.endswith(AGAIN):
         pages = next_pages(memory.pay_pages, rows, newest, now)
-        memory = _said(memory, pay_pages=pages, pays_read_at=now)
+        memory = with_parts(memory, pay_pages=pages, pays_read_at=now)
     return settle(memory, (pay.agreement_id for pay in pays), now)
 
 
@@ -278,7 +272,7 @@ def _with_payment_page(memory: GolemMemory, key: str, reply: Reply, now: datetim
     memory, rows, newest = with_payments(memory, reply, key, now)
     if not key.endswith(AGAIN):
         pages = next_pages(memory.payment_pages, rows, newest, now)
-        memory = _said(memory, payment_pages=pages)
+        memory = with_parts(memory, payment_pages=pages)
     return checked(memory, now)
 
 
@@ -289,7 +283,7 @@ def _with_invoice_page(memory: GolemMemory, identity: str, key: str, reply: Repl
     memory = with_invoices(memory, invoices)
     if not key.endswith(AGAIN):
         pages = next_pages(memory.invoice_pages, rows, newest, now)
-        memory = _said(memory, invoice_pages=pages)
+        memory = with_parts(memory, invoice_pages=pages)
     if not first and memory.invoices is known and memory.invoice_pages == before:
         return memory
     touched = memory.pays if first else {invoice.agreement_id for invoice in invoices}

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from orch.model.kept import with_parts
 from orch.model.money import Accrual, Amounts
 from orch.protocols.golem_memory import CLOSED, UNANSWERED, WRITTEN_OFF, Digest, GolemMemory, Pages
 
@@ -157,8 +158,7 @@ def settle(memory: GolemMemory, agreements: Iterable[str], now: datetime) -> Gol
                 news[agreement] = stated
     if news:
         memory = msgspec.structs.replace(memory, accruals={**memory.accruals, **news})
-    digest, memory = _digest(memory, touched, now), checked(memory, now)
-    return memory if digest is memory.digest else msgspec.structs.replace(memory, digest=digest)
+    return with_parts(checked(memory, now), digest=_digest(memory, touched, now))
 
 
 def checked(memory: GolemMemory, now: datetime) -> GolemMemory:
@@ -166,9 +166,7 @@ def checked(memory: GolemMemory, now: datetime) -> GolemMemory:
     if not memory.payment_pages.complete or not memory.pay_pages.complete:
         return memory
     since = None if memory.paid == memory.payments else memory.mismatch_since or now
-    if since == memory.mismatch_since:
-        return memory
-    return msgspec.structs.replace(memory, mismatch_since=since)
+    return with_parts(memory, mismatch_since=since)
 
 
 def newest_pay(memory: GolemMemory) -> Pay | None:

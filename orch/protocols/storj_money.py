@@ -218,17 +218,6 @@ def _with_month(memory: Memory, satellite: str, month: str, payout: Payout, esti
     return msgspec.structs.replace(memory, estimates=(*others, newest))
 
 
-@kept_by(
-    lambda memory, estimate, joined_at, lost_at, now: (
-        *(estimate, joined_at, lost_at, now >= span(estimate.month)[1]),
-        None if lost_at is None else memory.node,
-    ),
-    lambda memory, estimate, _joined_at, _lost_at, _now: (
-        memory.context.node,
-        estimate.satellite,
-        estimate.month,
-    ),
-)
 def _estimated(
     memory: Memory, estimate: MonthMoney, joined_at: datetime | None, lost_at: datetime | None, now: datetime
 ) -> tuple[Accrual, ...]:

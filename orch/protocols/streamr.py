@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from orch.errors import AbsurdError, ShapeError
+from orch.model.kept import with_parts
 from orch.model.readings import Outlook, Reading
 from orch.protocols import streamr_answers as answers
 from orch.protocols import streamr_beats as beats
@@ -164,25 +165,20 @@ def _with_state(memory: StreamrMemory, key: str, reply: Reply, now: datetime) ->
         case "fleet":
             return beats.with_beats(memory, beats.read_beats(reply, key), now)
         case "setup":
-            return _said(memory, "setup", extras.read_setup(reply, key))
+            return with_parts(memory, setup=extras.read_setup(reply, key))
         case "graph":
-            return _said(memory, "graph", _newer(memory.graph, extras.read_graph(reply, key)))
+            return with_parts(memory, graph=_newer(memory.graph, extras.read_graph(reply, key)))
         case "queue":
-            return _said(memory, "queue", answers.read_queue(reply, key))
+            return with_parts(memory, queue=answers.read_queue(reply, key))
         case "nodes":
-            return _said(memory, "nodes", answers.read_addresses(reply, key))
+            return with_parts(memory, nodes=answers.read_addresses(reply, key))
         case "metadata":
-            return _said(memory, "metadata", answers.read_text(reply, key))
+            return with_parts(memory, metadata=answers.read_text(reply, key))
         case "gas_price" | "pol":
             return _with_word(memory, key, answers.read_quantity(reply, key, bits=256))
     if key in WORDS or kind in WORDS_OF:
         return _with_word(memory, key, getters.checked(key, answers.read_word(reply, key)))
     raise ShapeError(f"{key}: an answer to a question that is not asked")
-
-
-def _said(memory: StreamrMemory, part: str, value: object) -> StreamrMemory:
-    """The memory with one part; the same as before where it says nothing new."""
-    return memory if getattr(memory, part) == value else replace(memory, **{part: value})
 
 
 def _with_word(memory: StreamrMemory, key: str, value: int) -> StreamrMemory:

@@ -125,10 +125,11 @@ def _fewer(
     places: Sequence[Place], stakes: Sequence[float], active: Sequence[int], least: float
 ) -> Iterator[list[int]]:
     """The sets without one of the places that only hold the minimum and earn least with it."""
+    if len(active) == 1:
+        return
     at_floor = [index for index in active if not places[index].keep and stakes[index] <= least * (1 + 1e-9)]
     for left in sorted(at_floor, key=lambda index: _at_least(places[index], least))[:TRIED]:
-        if len(active) > 1:
-            yield [each for each in active if each != left]
+        yield [each for each in active if each != left]
 
 
 def _exchanged(places: Sequence[Place], active: Sequence[int], pool: float, least: float) -> Iterator[list[int]]:

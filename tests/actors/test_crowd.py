@@ -2,59 +2,28 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import pytest
 
 from actors.adapter import Adapter, NodePlan
-from actors.base import Actor
 from actors.stage import Stage
 from actors.stage_transport import VirtualTransport
 from orch.boot.plans import CROWD, make_setting, node_plan
 from orch.config.load import from_tables
 from orch.messages import PollNode
-from orch.model.readings import Reading
 from orch.model.resources import Resources
-from orch.model.wire import HttpRequest, Reply
+from orch.model.wire import HttpRequest
 from orch.protocols.base import Context, Endpoint
+from tests.fakes.roles import T0, Listener, Plain, reply
 
-T0 = datetime(2026, 11, 22, tzinfo=UTC)
 QUESTIONS = 6
 
 
-class Talkative:
+class Talkative(Plain):
     """A protocol with some questions, all in one lane."""
-
-    name, tokens, levers, options = "talkative", (), (), None
-
-    def begin(self, options, context):
-        return ()
 
     def endpoints(self, memory, now):
         urls = [f"http://node/{number}" for number in range(QUESTIONS)]
         return tuple(Endpoint(key=url, request=HttpRequest(url=url), period_s=600) for url in urls)
-
-    def absorb(self, memory, key, reply, now):
-        return (*memory, key)
-
-    def failed(self, memory, key, failure, now):
-        return memory
-
-    def reading(self, memory, now):
-        return Reading(
-            node="n",
-            protocol="talkative",
-            taken_at=now,
-            emulated=False,
-            health="online",
-            health_reason="",
-            last_seen_at=now,
-        )
-
-
-class Silent(Actor):
-    def handle(self, message):
-        return None
 
 
 def asked_tick_by_tick(*, in_crowd):
@@ -63,12 +32,12 @@ def asked_tick_by_tick(*, in_crowd):
 
     def answer(request, now, node):
         asked.append(request.url)
-        return Reply(status=200, headers=(), body=b"1", received_at=now, elapsed_s=0.1), 0.1
+        return reply(now, 1), 0.1
 
     house = stage.house(VirtualTransport(stage, answer))
     plan = NodePlan(Context(node="n", host="h"), Talkative(), None, in_crowd=in_crowd)
     stage.add(Adapter("adapter:n", house, plan))
-    stage.add(Silent("coordinator", house))
+    stage.add(Listener("coordinator", house))
     for tick in range(QUESTIONS + 1):
         stage.tell("adapter:n", PollNode(tick=tick, due_at=stage.now()))
         stage.run_for(5)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
-from actors.base import Actor
 from actors.optimizer import Optimizer, OptimizerPlan
 from actors.stage import Stage
 from orch.forecast.score import Track, Verdict, resumed, written
@@ -27,21 +25,8 @@ from orch.planning.settings import PlanSettings
 from orch.solvers.job import failed, run_job
 from orch.solvers.registry import solvers_for
 from orch.strategies.registry import load_strategies
+from tests.fakes.roles import Listener
 from tests.fakes.values import NOON, node_state, snapshot
-
-
-class Listener(Actor):
-    """Notes everything it is told."""
-
-    def ready(self) -> None:
-        self.seen: list[Any] = []
-
-    def handle(self, message: Any) -> object:
-        self.seen.append(message)
-        return None
-
-    def of(self, kind: type) -> list[Any]:
-        return [each for each in self.seen if type(each) is kind]
 
 
 class SlowPool:
