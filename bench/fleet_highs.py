@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from orch.errors import OrchError
+from orch.solvers.highs import quiet
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -112,8 +113,7 @@ def _solved(
     lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
     lp.a_matrix_.start_, lp.a_matrix_.index_ = starts.astype(np.int32), index.astype(np.int32)
     lp.a_matrix_.value_ = value
-    highs: Any = highspy.Highs()
-    highs.silent()
+    highs = quiet(highspy)
     for name, setting in (
         ("threads", 1),
         ("presolve", "on" if presolve else "off"),

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 OPTIONS: dict[str, Any] = {
-    "output_flag": False,
     "threads": 1,
     "presolve": "off",  # dearer than solving, for models as small as one host's
     "primal_feasibility_tolerance": 1e-9,
@@ -167,9 +166,25 @@ def _give_back(highs: Any) -> None:
 
 
 def _made(highspy: Any) -> Any:
-    highs: Any = highspy.Highs()
+    highs = quiet(highspy)
     for name, value in OPTIONS.items():
         highs.setOptionValue(name, value)
+    return highs
+
+
+def quiet(highspy: Any) -> Any:
+    """A HiGHS that prints nothing, from its first breath.
+
+    While it gets its callbacks, HiGHS 1.16 prints its banner: before anyone could have told it to be
+    silent. Nobody here calls back.
+    """
+
+    class Quiet(highspy.Highs):  # type: ignore[misc]  # its type is not known
+        def enableCallbacks(self) -> None:  # noqa: N802 - highspy's name
+            pass
+
+    highs = Quiet()
+    highs.setOptionValue("output_flag", False)
     return highs
 
 

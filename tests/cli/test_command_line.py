@@ -32,6 +32,23 @@ def run(*args, **options):
     )
 
 
+def test_standard_output_is_for_answers_alone():
+    code = """
+import os, subprocess, sys
+from orch.__main__ import keep_stdout
+keep_stdout()
+os.write(1, b"a banner of a library\\n")
+print("{}")
+sys.stdout.flush()
+subprocess.run([sys.executable, "-c", "print('a program that was started')"])
+"""
+    found = run("-c", code)
+    assert found.stdout == "{}\n"
+    assert found.stderr == "a banner of a library\na program that was started\n"
+    unread = subprocess.run(f"{sys.executable} -m orch --version >&-", shell=True, timeout=60, check=False)
+    assert unread.returncode == 0
+
+
 def test_help_loads_nothing_heavy():
     code = f"""
 import sys

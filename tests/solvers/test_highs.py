@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import random
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -69,3 +71,9 @@ def test_one_session_within_another():
         found = [outer.run({}), inner.run({}), other.run(seconds=10.0, seed=0), outer.run({}), inner.run({})]
     assert found[0] == found[3]
     assert found[1] == found[2] == found[4]
+
+
+def test_nothing_is_printed():
+    code = "from tests.solvers.test_highs import solved; print([len(solved(seed)) > 0 for seed in (1, 2)])"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert (ended.stdout, ended.stderr) == ("[True, True]\n", "")
