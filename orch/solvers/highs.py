@@ -82,7 +82,7 @@ class Model:
         if fixed is not None and self._solved is not None:
             return self._again(highspy, fixed, seconds)
         highs = self._passed(highspy, seed, fixed, whole=whole)
-        _limit(highs, seconds)
+        _limit(highs, seconds, whole=whole)
         highs.run()
         found = outcome_of(highspy, highs, whole=whole)
         if whole:
@@ -122,7 +122,7 @@ class Model:
         columns = np.array(list(fixed), dtype=np.int32)
         values = np.array(list(fixed.values()), dtype=float)
         highs.changeColsBounds(len(columns), columns, values, values)
-        _limit(highs, seconds)
+        _limit(highs, seconds, whole=False)
         highs.run()
         found = outcome_of(highspy, highs, whole=False)
         _give_back(highs)
@@ -188,9 +188,10 @@ def quiet(highspy: Any) -> Any:
     return highs
 
 
-def _limit(highs: Any, seconds: float) -> None:
-    """Real seconds from now on: its clock goes on from run to run."""
-    highs.setOptionValue("time_limit", highs.getRunTime() + max(seconds, 1e-3))
+def _limit(highs: Any, seconds: float, *, whole: bool) -> None:
+    """Real seconds from now on: its clock goes on from linear run to linear run, and starts anew for others."""
+    gone = 0.0 if whole else highs.getRunTime()
+    highs.setOptionValue("time_limit", gone + max(seconds, 1e-3))
 
 
 class Session:
@@ -220,7 +221,7 @@ class Session:
             if self._bounds.get(column) != (low, high):
                 self._highs.changeColBounds(column, low, high)
         self._bounds = dict(bounds)
-        _limit(self._highs, self._seconds)
+        _limit(self._highs, self._seconds, whole=False)
         self._highs.run()
         self.last = outcome_of(highspy, self._highs, whole=False)
         return self.last

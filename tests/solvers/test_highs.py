@@ -10,7 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from bench.problems import instance
 from orch.errors import OrchError
+from orch.model.problems import Budget
+from orch.solvers import linear
 from orch.solvers.highs import Model
 
 
@@ -71,6 +74,13 @@ def test_one_session_within_another():
         found = [outer.run({}), inner.run({}), other.run(seconds=10.0, seed=0), outer.run({}), inner.run({})]
     assert found[0] == found[3]
     assert found[1] == found[2] == found[4]
+
+
+def test_time_already_spent_on_others_is_not_granted_again():
+    big = instance("nonconvex", 50, 1)
+    assert linear.solve(big, Budget(seconds=30.0), 1).status == "optimal"
+    ended = {linear.solve(big, Budget(seconds=0.02), 1).status for _ in range(3)}
+    assert ended <= {"feasible", "out_of_time"}
 
 
 def test_nothing_is_printed():
