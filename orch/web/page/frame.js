@@ -63,7 +63,7 @@ function emulated(board) {
 function footer(board) {
   show(
     element("foot"),
-    h("p", null, `orch ${board.engine.version} · mode ${board.engine.mode}${board.engine.running ? "" : " · not running"} · times in ${zone()} · figures of `, ago(board.as_of)),
+    h("p", null, `orch ${board.engine.version} · mode ${board.engine.mode}${board.engine.running ? "" : " · not running"} · times in ${zone() ?? "your own zone"} · figures of `, ago(board.as_of)),
     h("p", null, h("a", { href: "/schema/openapi.json" }, "The interface for programs"), " · ", h("a", { href: "/api/v1/tables/ledger?format=csv" }, "The ledger as CSV")),
   );
 }

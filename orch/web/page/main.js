@@ -2,7 +2,7 @@
 import { onTokenNeeded, read, Refusal } from "./api.js";
 import { fetchLibrary, paint } from "./charts.js";
 import { h, show } from "./dom.js";
-import { tick } from "./format.js";
+import { loadCalendar, tick } from "./format.js";
 import { frame, theme } from "./frame.js";
 import { engineNow, now, start, subscribe } from "./live.js";
 import { unlessPressed } from "./press.js";
@@ -33,12 +33,17 @@ function context(name, id, query) {
   return here;
 }
 
+// Whatever else is asked can wait until the board's own figures are on screen.
+let haveFigures;
+const figures = new Promise((resolve) => (haveFigures = resolve));
+
 // Ask once, and again after so many seconds; what comes is in data[key] as {value} or {refusal}.
 async function fetchInto(here, key, path, params, everyS) {
   const question = JSON.stringify([path, params]);
   const before = here.asked.get(key);
   if (before?.question === question && performance.now() - before.when < everyS * 1000) return;
   here.asked.set(key, { question, when: performance.now() });
+  await figures;
   try {
     const value = await read(path, params);
     if (here.asked.get(key)?.question === question) here.data[key] = { value };
@@ -97,7 +102,11 @@ function render() {
   tick(document.body, engineNow());
   if (first) {
     performance.mark("orch-numbers");
-    requestAnimationFrame(fetchLibrary);
+    haveFigures();
+    requestAnimationFrame(() => {
+      loadCalendar();
+      fetchLibrary();
+    });
   }
   requestAnimationFrame(async () => (await paint()) && unlessPressed(render));
 }
