@@ -26,6 +26,7 @@ VIEWS = {
     "alerts": ("#/alerts", "#firing, #history"),
     "report": ("#/report", ".filters + *"),
 }
+PAGE = Path(__file__).parents[3] / "orch" / "web" / "page"
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 TALL = {"width": 1280, "height": 1240}
 PATIENCE_MS = 60_000
@@ -157,7 +158,7 @@ def test_nothing_moves_under_a_pressed_finger(visit):
     button.scroll_into_view_if_needed()
     button.hover()
     page.evaluate("""async () => {
-        const { unlessPressed } = await import(document.querySelector("link[href$='/press.js']").href);
+        const { unlessPressed } = await import("/assets/press.js");
         window.shown = [];
         const arrive = () => ["one", "two"].forEach((word) => unlessPressed(() => window.shown.push(word)));
         addEventListener("mousedown", arrive, { once: true });
@@ -167,6 +168,21 @@ def test_nothing_moves_under_a_pressed_finger(visit):
     page.mouse.up()
     page.wait_for_selector("dialog[open]")
     page.wait_for_function("window.shown.join() === 'one,two'")
+
+
+def test_scripts_fetched_one_by_one_show_the_same_page(visit):
+    """So it is where the build could not put them together, or somebody has edited one since."""
+    page = visit()
+    page.wait_for_selector("#net")
+    shown = page.locator("h2").all_inner_texts()
+    alone = (PAGE / "index.html").read_text()
+    page.route(page.url.partition("#")[0], lambda route: route.fulfill(body=alone, content_type="text/html"))
+    page.reload()
+    page.wait_for_selector("#chart canvas")
+    assert page.locator("h2").all_inner_texts() == shown
+    asked = page.evaluate("performance.getEntriesByType('resource').map((each) => new URL(each.name).pathname)")
+    assert "/assets/main.js" in asked
+    assert "/assets/vendor/page.js" not in asked
 
 
 def test_a_phone_shows_the_money_and_never_scrolls_sideways(visit):
