@@ -12,6 +12,8 @@ import shutil
 import statistics
 from typing import Any
 
+from orch.errors import OrchError
+
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 AIMS = {"numbers_ms": 250.0, "chart_ms": 1000.0, "weight_bytes": 700_000.0}
 ROUNDS = 7
@@ -61,11 +63,21 @@ def measure(url: str, rounds: int = ROUNDS) -> dict[str, Any]:
 
 
 def _visit(browser: Any, url: str) -> dict[str, float]:
+    from playwright.sync_api import TimeoutError as NotSeenError
+
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
     page.set_default_timeout(PATIENCE_MS)
+    said: list[str] = []
+    page.on("console", lambda line: said.append(line.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
     page.goto(url)
-    page.locator("#chart canvas").wait_for()
+    try:
+        page.locator("#chart canvas").wait_for()
+    except NotSeenError as error:
+        shown = " | ".join(page.locator("body").inner_text().split("\n"))
+        late = f"no chart within {PATIENCE_MS / 1000:.0f} s"
+        raise OrchError(f"{late}; the page shows: {shown}; the browser says: {said}") from error
     found: dict[str, float] = page.evaluate(LOOK)
     context.close()
     return found

@@ -7,6 +7,11 @@ export class Refusal extends Error {
     Object.assign(this, { status, code, details });
   }
 
+  /** Whether it may be otherwise a moment later: nobody there, too busy, or failed. */
+  get passing() {
+    return this.status === 0 || this.status === 429 || this.status >= 500;
+  }
+
   /** Whether the engine has no such route: an older one, or a part that is switched off. */
   get missing() {
     return this.status === 404 && this.message === "Not Found";

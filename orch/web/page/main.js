@@ -33,6 +33,8 @@ function context(name, id, query) {
   return here;
 }
 
+const AGAIN_S = 5;
+
 // Whatever else is asked can wait until the board's own figures are on screen.
 let haveFigures;
 const figures = new Promise((resolve) => (haveFigures = resolve));
@@ -50,6 +52,8 @@ async function fetchInto(here, key, path, params, everyS) {
   } catch (refusal) {
     if (!(refusal instanceof Refusal)) throw refusal;
     here.data[key] = { value: here.data[key]?.value, refusal };
+    const soon = { question, when: performance.now() + (AGAIN_S - everyS) * 1000 };
+    if (refusal.passing && here.asked.get(key)?.question === question) here.asked.set(key, soon);
   }
   here.render();
 }

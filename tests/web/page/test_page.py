@@ -185,6 +185,16 @@ def test_scripts_fetched_one_by_one_show_the_same_page(visit):
     assert "/assets/vendor/page.js" not in asked
 
 
+def test_an_engine_too_busy_for_a_moment_is_asked_again_within_seconds(visit):
+    page = visit("#/alerts")
+    page.wait_for_selector("#firing, #history")
+    busy = {"error": {"code": "busy", "message": "Too much at once", "details": {}}}
+    page.route("**/metrics-history?*", lambda route: route.fulfill(status=503, json=busy), times=1)
+    page.goto(page.url.partition("#")[0] + "#/")
+    page.wait_for_selector("text=Too much at once")
+    page.wait_for_selector("#chart canvas", timeout=15_000)
+
+
 def test_a_phone_shows_the_money_and_never_scrolls_sideways(visit):
     page = visit(viewport=PHONE)
     for address, sign in VIEWS.values():
