@@ -16,13 +16,22 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from runpy import run_path
+from typing import TYPE_CHECKING
 
 from setuptools.command.build_py import build_py
 from setuptools.command.sdist import sdist
 
-from orch.web.scripts import ENTRY, FOREIGN, TOGETHER, is_together, stamp_of
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 HERE = Path(__file__).parent
+# While orch is built it cannot be imported yet.
+_scripts = run_path(str(HERE.parent / "scripts.py"))
+ENTRY, FOREIGN, TOGETHER = (_scripts[name] for name in ("ENTRY", "FOREIGN", "TOGETHER"))
+stamp_of: Callable[[Mapping[str, bytes]], bytes] = _scripts["stamp_of"]
+is_together: Callable[[Mapping[str, bytes]], bool] = _scripts["is_together"]
+
 PAGE = HERE.parent / "page"
 CHARTS = f"{FOREIGN}echarts.js"
 INPUTS = ("package.json", "package-lock.json", "entry.js")

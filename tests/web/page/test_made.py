@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
+import runpy
 import subprocess
+import sys
 from pathlib import Path
 from typing import get_args
 
@@ -101,6 +103,11 @@ def no_npm(bundle, monkeypatch):
     answer = subprocess.CompletedProcess([], 1, "", "npm error code ENOTFOUND\nnpm notice what it is\n")
     monkeypatch.setattr(bundle, "find_node", lambda: ("/usr/bin/node", ["/usr/bin/npm"]))
     monkeypatch.setattr(bundle.subprocess, "run", lambda *_, **__: answer)
+
+
+def test_it_needs_nothing_of_orch_which_is_not_there_yet_while_it_is_built(bundle, monkeypatch):
+    monkeypatch.setitem(sys.modules, "orch", None)
+    assert runpy.run_path(bundle.__file__)["digest"]() == bundle.digest()
 
 
 def test_what_is_made_of_the_same_is_not_made_again(bundle, page, npm):
