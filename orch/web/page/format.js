@@ -86,7 +86,7 @@ export function relative(milliseconds) {
   return seconds < 0 ? `${span(seconds)} ago` : `in ${span(seconds)}`;
 }
 
-// The reader's calendar takes as long to load as the first figures take to draw: it comes after them.
+// To load the reader's calendar takes a good part of what it takes to draw the first figures: it comes after them.
 let calendar = false;
 
 /** From now on dates are spelt out, too. */
